@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+
+const PARENT_CHECK_MS = 500;
+
+/** Runs the program with this process's stdio and ends as it ends: same exit code, or death by the same signal. */
+export function runChild(command, args, env) {
+  const child = spawn(command, args, { env, stdio: 'inherit' });
+  const passOn = (signal) => child.kill(signal);
+  // A terminal gives Ctrl-C to the whole group, so the program has it already; it must not get a second one from here.
+  const onInterrupt = process.stdin.isTTY ? () => {} : passOn;
+  process.on('SIGTERM', passOn).on('SIGHUP', passOn).on('SIGINT', onInterrupt);
+  const parentCheck = watchParent(() => child.kill('SIGTERM'));
+
+  child.on('error', (error) => {
+    clearInterval(parentCheck);
+    console.error(`Cannot run ${command}: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    clearInterval(parentCheck);
+    if (signal === null) {
+      process.exitCode = code;
+      return;
+    }
+    for (const handled of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.removeAllListeners(handled);
+    process.kill(process.pid, signal);
+  });
+}
+
+/** npm's shell dies of a SIGTERM without passing it on; the program must not outlive it. */
+function watchParent(onGone) {
+  const parent = process.ppid;
+  const isUnderNpm = process.env.npm_execpath !== undefined;
+  if (!isUnderNpm || process.platform === 'win32') return undefined;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, PARENT_CHECK_MS);
+  return timer;
+}
