@@ -38,7 +38,14 @@ export function sweepTools(toolsDir) {
 function npmInstall(spec, prefix, toolsDir) {
   console.error(`Fetching ${spec} ...`);
   const npmArgs = ['install', spec, '--prefix', prefix, '--no-save', '--no-package-lock', '--ignore-scripts'];
-  npmArgs.push('--engine-strict=false', '--prefer-offline', '--fetch-retries=1', '--no-audit', '--no-fund', '--loglevel=error');
+  npmArgs.push(
+    '--engine-strict=false',
+    '--prefer-offline',
+    '--fetch-retries=1',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  );
   const [command, ...args] = [...npmCommand(), ...npmArgs];
   const result = spawnSync(command, args, {
     env: installerEnvironment(toolsDir),

@@ -1,0 +1,33 @@
+import { defineConfig } from 'oxlint';
+import { boundaryOverrides } from './scripts/boundaries.ts';
+
+/** Lint of the whole repository. Who may import whom is in scripts/boundaries.ts; format and imports are Biome's. */
+export default defineConfig({
+  plugins: ['eslint', 'typescript', 'unicorn', 'oxc', 'import', 'promise', 'node'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  ignorePatterns: ['shared/src/wire/generated/**', '**/fixtures/**'],
+  rules: {
+    'import/no-cycle': 'error',
+    'import/no-default-export': 'error',
+    'max-lines': ['error', { max: 400 }],
+    'no-console': 'error',
+    'node/no-process-env': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'typescript/switch-exhaustiveness-check': 'error',
+    'typescript/no-unsafe-type-assertion': 'off', // parse and convert functions need them
+    'unicorn/consistent-function-scoping': 'off', // a closure may stand where it is used
+    'unicorn/filename-case': ['error', { case: 'kebabCase' }],
+  },
+  overrides: [
+    ...boundaryOverrides,
+    { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
+    {
+      files: ['scripts/**', 'cli/**', 'testbed/**'],
+      rules: { 'no-console': 'off', 'node/no-process-env': 'off' },
+    },
+    { files: ['orchestrator/src/config/**', 'node-agent/src/config/**'], rules: { 'node/no-process-env': 'off' } },
+  ],
+});

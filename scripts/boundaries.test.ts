@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import config from '../oxlint.config.ts';
+
+const oxlint = resolve('node_modules/oxlint/bin/oxlint');
+
+const refused: readonly (readonly [file: string, line: string])[] = [
+  ['shared/src/chat/a.ts', `import '@waggle/orchestrator/main.ts';`],
+  ['shared/src/chat/b.ts', `import '@waggle/node-agent/main.ts';`],
+  ['shared/src/chat/c.ts', `import '@grpc/grpc-js';`],
+  ['shared/src/chat/d.ts', `import '../wire/generated/waggle/v1/lanes.ts';`],
+  ['shared/src/chat/e.ts', `import 'hono';`],
+  ['shared/src/wire/a.ts', `import '@waggle/orchestrator/cluster/x.ts';`],
+  ['shared/src/lane-link/a.ts', `import '../wire/generated/waggle/v1/lanes.ts';`],
+
+  ['orchestrator/src/app.ts', `import '@grpc/grpc-js';`],
+  ['orchestrator/src/app2.ts', `import '@waggle/node-agent/main.ts';`],
+  ['orchestrator/src/main.ts', `import 'hono/cors';`],
+  ['orchestrator/src/grpc/a.ts', `import { Hono } from 'hono';`],
+  ['orchestrator/src/grpc/b.ts', `import '../http/app.ts';`],
+  ['orchestrator/src/grpc/c.ts', `import '@waggle/node-agent/jobs/x.ts';`],
+  ['orchestrator/src/grpc/d.ts', `import '@waggle/shared/wire/generated/waggle/v1/lanes.ts';`],
+  ['orchestrator/src/http/a.ts', `import '@grpc/grpc-js';`],
+  ['orchestrator/src/http/ollama/b.ts', `import '../../grpc/lanes.ts';`],
+  ['orchestrator/src/in-process/a.ts', `import '../grpc/lanes.ts';`],
+  ['orchestrator/src/inference/a.ts', `import '../http/readable.ts';`],
+  ['orchestrator/src/inference/b.ts', `import '@hono/node-server';`],
+  ['orchestrator/src/patterns/debate/a.ts', `import '../../http/readable.ts';`],
+  ['orchestrator/src/scheduling/a.ts', `import '../inference/run-chat.ts';`],
+  ['orchestrator/src/scheduling/b.ts', `import '../storage/port.ts';`],
+  ['orchestrator/src/scheduling/c.ts', `import '../grpc/lanes.ts';`],
+  ['orchestrator/src/cluster/a.ts', `import type { X } from '../telemetry/metrics.ts';`],
+  ['orchestrator/src/caching/a.ts', `export { x } from '../runs/journal.ts';`],
+  ['orchestrator/src/caching/b.ts', `await import('../http/app.ts');`],
+  ['orchestrator/src/storage/a.ts', `import '../http/app.ts';`],
+  ['orchestrator/src/telemetry/a.ts', `import '../workflows/task.ts';`],
+  ['orchestrator/src/config/a.ts', `import '../inference/run-chat.ts';`],
+  ['orchestrator/src/cluster/b.ts', `import '../../../node-agent/src/main.ts';`],
+  ['orchestrator/src/cluster/c.ts', `import '@waggle/testbed/clusters/x.ts';`],
+
+  ['node-agent/src/main.ts', `import '@waggle/orchestrator/main.ts';`],
+  ['node-agent/src/engines/a.ts', `import '../link/lanes.ts';`],
+  ['node-agent/src/engines/ollama/b.ts', `import '../../jobs/jobs.ts';`],
+  ['node-agent/src/engines/c.ts', `import '@grpc/grpc-js';`],
+  ['node-agent/src/capacity/a.ts', `import '../http/health.ts';`],
+  ['node-agent/src/jobs/a.ts', `import '../link/lanes.ts';`],
+  ['node-agent/src/link/a.ts', `import '../http/health.ts';`],
+  ['node-agent/src/link/b.ts', `import 'hono';`],
+  ['node-agent/src/http/a.ts', `import '@grpc/grpc-js';`],
+
+  ['cli/src/a.ts', `import '@waggle/orchestrator/config/schema.ts';`],
+  ['cli/src/b.ts', `import '@waggle/node-agent/engines/x.ts';`],
+  ['testbed/src/a.ts', `import '@waggle/shared/wire/generated/waggle/v1/lanes.ts';`],
+];
+
+const allowed: typeof refused = [
+  ['shared/src/wire/ok.ts', `import './generated/waggle/v1/lanes.ts'; import '@grpc/grpc-js';`],
+  ['shared/src/dialects/ok.ts', `import '../chat/chat-event.ts'; import 'zod';`],
+  ['orchestrator/src/main.ts', `import '@waggle/node-agent/main.ts'; import './http/app.ts';`],
+  ['orchestrator/src/in-process/ok.ts', `import '@waggle/node-agent/jobs/x.ts';`],
+  ['orchestrator/src/http/ok.ts', `import 'hono'; import '../inference/run-chat.ts'; import '../cluster/x.ts';`],
+  ['orchestrator/src/grpc/ok.ts', `import '@grpc/grpc-js'; import '../cluster/x.ts';`],
+  ['orchestrator/src/inference/ok.ts', `import '../scheduling/choose.ts';`],
+  ['orchestrator/src/scheduling/ok.ts', `import '../cluster/x.ts'; import '@waggle/shared/cluster/node.ts';`],
+  ['node-agent/src/link/ok.ts', `import '@grpc/grpc-js'; import '../jobs/jobs.ts';`],
+  ['node-agent/src/jobs/ok.ts', `import '../engines/engine.ts';`],
+  ['cli/src/ok.ts', `import '@waggle/orchestrator/main.ts'; import '@waggle/shared/cluster/node.ts';`],
+  ['testbed/src/ok.ts', `import '@waggle/orchestrator/app.ts'; import '@waggle/node-agent/jobs/x.ts';`],
+  ['scripts/ok.ts', `console.log(process.env);`],
+  ['orchestrator/src/config/ok.ts', `export const home = process.env.HOME;`],
+  ['node-agent/src/config/ok.ts', `export const home = process.env.HOME;`],
+];
+
+/** Rules with exceptions of their own. */
+const refusedElsewhere: readonly (readonly [file: string, line: string, rule: string])[] = [
+  ['orchestrator/src/http/env.ts', `export const home = process.env.HOME;`, 'node(no-process-env)'],
+  ['node-agent/src/engines/env.ts', `export const home = process.env.HOME;`, 'node(no-process-env)'],
+  ['shared/src/chat/log.ts', `console.log('x');`, 'eslint(no-console)'],
+  ['shared/src/chat/any.ts', `export const x: any = 1;`, 'typescript(no-explicit-any)'],
+  ['shared/src/chat/bang.ts', `export const x = (y?: { z: 1 }) => y!.z;`, 'typescript(no-non-null-assertion)'],
+  ['shared/src/chat/default.ts', `export default 1;`, 'import(no-default-export)'],
+];
+
+/** Lints the files in a folder of their own under the repository's configuration; the rules broken, by file. */
+async function lint(cases: readonly (readonly [file: string, text: string, ...unknown[]])[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'boundaries-'));
+  try {
+    await writeFile(join(folder, '.oxlintrc.json'), JSON.stringify(config));
+    for (const [file, text] of cases) {
+      await mkdir(dirname(join(folder, file)), { recursive: true });
+      await writeFile(join(folder, file), text);
+    }
+    const report = await new Promise<string>((done) => {
+      execFile(process.execPath, [oxlint, '--format=json', '.'], { cwd: folder }, (_, stdout) => done(stdout));
+    });
+    const { diagnostics } = JSON.parse(report) as { diagnostics: { code: string; filename: string }[] };
+    return (file: string) => diagnostics.filter(({ filename }) => filename === file).map(({ code }) => code);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const brokenRules = await lint([...refused, ...refusedElsewhere]);
+const rulesOfAllowed = await lint(allowed);
+
+test.each(refused)('%s refuses %s', (file) => {
+  expect(brokenRules(file)).toContain('eslint(no-restricted-imports)');
+});
+
+test.each(refusedElsewhere)('%s refuses %s', (file, _, rule) => {
+  expect(brokenRules(file)).toContain(rule);
+});
+
+test.each(allowed)('%s allows %s', (file) => {
+  expect(rulesOfAllowed(file)).not.toContain('eslint(no-restricted-imports)');
+  expect(rulesOfAllowed(file)).not.toContain('node(no-process-env)');
+});
