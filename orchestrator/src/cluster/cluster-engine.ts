@@ -1,0 +1,62 @@
+import type { EngineReport } from '@waggle/shared/cluster/node.ts';
+import type { ClusterNode } from './cluster-node.ts';
+import { EngineLanes } from './engine-lanes.ts';
+import { toModelKey } from './model-names.ts';
+import { ServedModel } from './served-model.ts';
+import type { EngineView } from './views.ts';
+
+/** One engine of a node, with its lanes and what it serves now. */
+export class ClusterEngine implements EngineView {
+  readonly node: ClusterNode;
+  readonly engineId: string;
+  report: EngineReport;
+  readonly lanes = new EngineLanes();
+  #served = new Map<string, ServedModel>();
+  /** Kept when a model disappears, so that one that comes back has its learned rates again. */
+  readonly #known = new Map<string, ServedModel>();
+
+  constructor(node: ClusterNode, report: EngineReport) {
+    this.node = node;
+    this.engineId = report.engineId;
+    this.report = report;
+  }
+
+  get models(): readonly ServedModel[] {
+    return [...this.#served.values()];
+  }
+
+  served(key: string): ServedModel | undefined {
+    return this.#served.get(key);
+  }
+
+  /** Takes over a full report. True: the set of model names changed. */
+  update(report: EngineReport): boolean {
+    this.report = report;
+    const next = new Map<string, ServedModel>();
+    let changed = false;
+    for (const model of report.models) {
+      const key = toModelKey(model.name);
+      let served = this.#known.get(key);
+      if (served === undefined) {
+        served = new ServedModel(this, key, model);
+        this.#known.set(key, served);
+      }
+      served.report = model;
+      next.set(key, served);
+      changed ||= !this.#served.has(key);
+    }
+    changed ||= next.size !== this.#served.size;
+    this.#served = next;
+    this.#forgetOldest();
+    return changed;
+  }
+
+  #forgetOldest(): void {
+    for (const [key, served] of this.#known) {
+      if (this.#known.size <= this.#served.size + keptAbsentModels) return;
+      if (!this.#served.has(key) && served.running.size === 0) this.#known.delete(key);
+    }
+  }
+}
+
+const keptAbsentModels = 256;

@@ -1,0 +1,155 @@
+import { type AnswerBatch, isCommitting } from '@waggle/shared/chat/answer-batch.ts';
+import type { DeclineReason, JobEnd, JobHeader } from '@waggle/shared/cluster/job.ts';
+import type { JobObserver } from '@waggle/shared/lane-link/lane-link.ts';
+import type { Placed } from '../scheduling/held-job.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
+import type { AttemptRecord } from './request-record.ts';
+
+/** How an attempt went wrong before the job was answered. */
+export type AttemptFailure =
+  | { readonly kind: 'declined'; readonly reason: DeclineReason }
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'ended'; readonly end: JobEnd };
+
+/** Who follows an attempt. Nothing is called after `failed`, nor after `detach`; `finished` may follow `answered`. */
+export interface AttemptOwner {
+  batch(batch: AnswerBatch): void;
+  /** The engine is done; the answer is complete. */
+  finished(end: JobEnd): void;
+  failed(failure: AttemptFailure): void;
+}
+
+/**
+ * One try of a job on one lane. Whatever happens, the lane is released exactly once: when the node says that the engine
+ * stopped, gives the job back, or is lost.
+ */
+export class Attempt implements JobObserver {
+  readonly placed: Placed;
+  readonly record: AttemptRecord;
+  /** Monotonic time of the last sign of life. */
+  lastEventAt: number;
+  readonly #scheduler: Scheduler;
+  readonly #now: () => number;
+  #owner: AttemptOwner | undefined;
+  #released = false;
+
+  constructor(
+    deps: { readonly scheduler: Scheduler; readonly now: () => number },
+    placed: Placed,
+    record: AttemptRecord,
+    owner: AttemptOwner,
+  ) {
+    this.#scheduler = deps.scheduler;
+    this.#now = deps.now;
+    this.placed = placed;
+    this.record = record;
+    this.#owner = owner;
+    this.lastEventAt = placed.bound.boundAt;
+  }
+
+  start(header: JobHeader, body: Uint8Array): void {
+    this.placed.lane.bind(header, body, this);
+  }
+
+  get committed(): boolean {
+    return this.placed.bound.firstEventAt !== undefined;
+  }
+
+  pause(): void {
+    if (!this.#released) this.placed.lane.pause();
+  }
+
+  resume(): void {
+    if (!this.#released) this.placed.lane.resume();
+  }
+
+  /** Stops the engine's work; the owner hears nothing more. */
+  cancel(outcome: 'cancelled' | 'failed', reason: string): void {
+    this.#owner = undefined;
+    this.record.outcome ??= outcome;
+    this.record.reason ??= reason;
+    if (this.#released) return;
+    this.#scheduler.drain(this.placed);
+    this.placed.lane.resume();
+    this.placed.lane.cancel();
+  }
+
+  accepted(): void {
+    this.lastEventAt = this.#now();
+  }
+
+  batch(batch: AnswerBatch): void {
+    const now = this.#now();
+    this.lastEventAt = now;
+    const { bound } = this.placed;
+    bound.tokensOut += batch.deltas;
+    if (bound.firstEventAt === undefined && isCommitting(batch)) bound.firstEventAt = now;
+    this.#owner?.batch(batch);
+  }
+
+  declined(reason: DeclineReason): void {
+    this.placed.settle('neutral');
+    this.#release('declined', reason);
+    this.#owner?.failed({ kind: 'declined', reason });
+  }
+
+  lost(reason: string): void {
+    this.placed.settle('neutral');
+    this.#release('lost', reason);
+    this.#owner?.failed({ kind: 'lost', reason });
+  }
+
+  ended(end: JobEnd): void {
+    this.#judge(end);
+    this.#release(end.outcome, end.failure?.message);
+    const owner = this.#owner;
+    this.#owner = undefined;
+    if (end.outcome === 'done') owner?.finished(end);
+    else owner?.failed({ kind: 'ended', end });
+  }
+
+  /** An engine's own fault counts against it; what we, the client or its limits caused is neutral. */
+  #judge(end: JobEnd): void {
+    const { placement, settle } = this.placed;
+    if (end.outcome === 'done') {
+      settle('ok');
+      placement.restsInRow = 0;
+      this.#learn(end);
+    } else if (end.failure?.cause === 'engine') {
+      this.fault();
+    } else {
+      settle('neutral');
+    }
+  }
+
+  /** The engine spoilt this attempt, or kept silent past its deadline. */
+  fault(): void {
+    this.placed.settle('fault');
+    this.placed.placement.rates.learnFault(this.#now());
+  }
+
+  #learn(end: JobEnd): void {
+    // A load or unload request generates nothing: there is no rate in it.
+    if (end.usage === undefined) return;
+    const { bound, placement, predicted, others } = this.placed;
+    const now = this.#now();
+    const firstEventMs = (bound.firstEventAt ?? now) - bound.boundAt;
+    placement.rates.learn(now, {
+      usage: end.usage,
+      timings: end.timings,
+      promptTokens: bound.promptTokens,
+      others,
+      firstEventMs,
+      totalMs: now - bound.boundAt,
+      predictedMs: predicted.totalMs,
+    });
+  }
+
+  #release(outcome: AttemptRecord['outcome'], reason: string | undefined): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.record.outcome ??= outcome;
+    if (reason !== undefined) this.record.reason ??= reason;
+    this.#scheduler.release(this.placed);
+  }
+}

@@ -1,0 +1,77 @@
+import type { JobEnd, JobFailure } from '@waggle/shared/cluster/job.ts';
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { AttemptFailure } from './attempt.ts';
+
+/**
+ * What follows a failed attempt before the first event.
+ * `retry`: at once elsewhere; `costs` draws from the retry budget. `excludeMs`: how long this place is out for this job.
+ * `rest`: nobody is sent there for `restMs` (`engine`: to none of the engine's models). `fail`: the client is told.
+ */
+export type Verdict =
+  | {
+      readonly action: 'retry';
+      readonly costs: boolean;
+      readonly excludeMs: number;
+      readonly rest?: 'model' | 'engine';
+      readonly restMs?: number;
+    }
+  | { readonly action: 'fail' };
+
+const reconnectMs = 1_000;
+const declinedMs = 100;
+const misconfiguredMs = 30_000;
+/** Pauses after a 429 that names none: doubled each time, so that a healed engine is back within 8 s. */
+const pauseMs = { first: 1_000, most: 8_000 };
+
+/** Pure; the table of the contract between the tiers. `restsInRow` counts 429s without an answer in between. */
+export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdict {
+  if (failure.kind === 'declined') return { action: 'retry', costs: false, excludeMs: declinedMs };
+  if (failure.kind === 'lost') return { action: 'retry', costs: false, excludeMs: reconnectMs };
+  const cause = failure.end.failure?.cause;
+  switch (cause) {
+    case 'unreachable':
+      return { action: 'retry', costs: false, excludeMs: reconnectMs, rest: 'engine', restMs: reconnectMs };
+    case 'engine':
+    case 'internal':
+      return { action: 'retry', costs: true, excludeMs: Number.POSITIVE_INFINITY };
+    case 'rate-limited': {
+      const restMs = failure.end.failure?.retryAfterMs ?? Math.min(pauseMs.most, pauseMs.first * 2 ** restsInRow);
+      return { action: 'retry', costs: false, excludeMs: restMs, rest: 'model', restMs };
+    }
+    case 'auth':
+      return {
+        action: 'retry',
+        costs: false,
+        excludeMs: Number.POSITIVE_INFINITY,
+        rest: 'engine',
+        restMs: misconfiguredMs,
+      };
+    case 'request':
+    case undefined:
+      return { action: 'fail' };
+  }
+}
+
+/** The failure as the client hears it, with the engine's own words. */
+export function toFailureError(failure: AttemptFailure, node: string): ClusterError {
+  if (failure.kind === 'declined')
+    return new ClusterError('no-node', `node ${node} takes no jobs now (${failure.reason})`, {
+      details: { retryAfterMs: 1_000 },
+    });
+  if (failure.kind === 'lost')
+    return new ClusterError('engine-unreachable', `node ${node} was lost while it worked on the answer`);
+  return toEndError(failure.end);
+}
+
+function toEndError(end: JobEnd): ClusterError {
+  const failure: JobFailure | undefined = end.failure;
+  if (failure === undefined) return new ClusterError('engine-failed', 'the engine gave the answer up');
+  const { code, message, engineStatus, engineBody, retryAfterMs } = failure;
+  return new ClusterError(code, message, {
+    details: {
+      ...(engineStatus === undefined ? {} : { engineStatus }),
+      ...(engineBody === undefined ? {} : { engineMessage: message }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  });
+}

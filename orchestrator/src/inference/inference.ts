@@ -1,0 +1,39 @@
+import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
+import type { Priority } from '@waggle/shared/cluster/job.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestRecord } from './request-record.ts';
+
+/** One generation that a client, or a pattern on its behalf, wants. */
+export interface InferenceRequest {
+  readonly requestId: string;
+  readonly facts: RequestFacts;
+  /** The client's body as it came; kept until the first event, for a retry. */
+  readonly body: Uint8Array;
+  readonly priority: Priority;
+  /** Milliseconds the client is willing to wait for the whole answer. */
+  readonly deadlineMs?: number;
+  readonly client: ClientFacts;
+  readonly traceparent?: string;
+  /** `native`: the engine's own bytes where it speaks the endpoint's dialect. `events`: typed events always. */
+  readonly answer: 'native' | 'events';
+}
+
+export interface ClientFacts {
+  readonly address: string;
+  readonly userAgent: string;
+}
+
+/**
+ * The answer to one request. Iterated once; nothing comes before the first committing batch, so until then a failure is
+ * still a plain error with a status of its own. A throw is a ClusterError. Returning early or aborting the signal
+ * cancels the work behind it. A batch is only asked for when the reader has taken the one before: that is the back-pressure.
+ */
+export interface Answer extends AsyncIterable<AnswerBatch> {
+  /** What is known of the request so far; node and attempts are final from the first batch on. */
+  readonly record: RequestRecord;
+}
+
+export interface Inference {
+  /** Never throws; what is wrong comes out of the iteration. */
+  run(request: InferenceRequest, signal: AbortSignal): Answer;
+}

@@ -1,0 +1,330 @@
+import { type AnswerBatch, batchKind, isCommitting, toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
+import type { FinishReason } from '@waggle/shared/chat/chat-event.ts';
+import { endpoints } from '@waggle/shared/chat/endpoints.ts';
+import type { JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
+import type { Capability } from '@waggle/shared/cluster/model.ts';
+import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
+import type { HeldJob, Placed } from '../scheduling/held-job.ts';
+import type { Placement } from '../scheduling/placement.ts';
+import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts';
+import { judgeFailure, toFailureError, type Verdict } from './failure-policy.ts';
+import type { Answer, InferenceRequest } from './inference.ts';
+import type { InferenceDeps } from './inference-deps.ts';
+import type { AttemptRecord, RequestRecord } from './request-record.ts';
+import type { ResolvedModel } from './resolve-model.ts';
+
+/** However often other reasons allow it, a job is tried no more than this. */
+const mostAttempts = 8;
+/** A job that took this many nodes with it is not given to another. */
+const mostKilled = 2;
+/** Silence is looked at again this soon where nobody else could take the job. */
+const leastFirstEventMs = 1_000;
+const predictionFactor = 4;
+
+/**
+ * One request from hold to end: held, placed, tried again elsewhere as long as nothing was handed on, then streamed.
+ * Invariant: the reader gets exactly one of a complete answer and a throw, and no lane outlives the run uncancelled.
+ */
+export class JobRun implements Answer, HeldJob, AttemptOwner {
+  readonly jobId: string;
+  readonly line: string;
+  readonly priority: Priority;
+  readonly isEmbedding: boolean;
+  readonly heldSince: number;
+  readonly bodyBytes: number;
+  readonly promptTokens: number;
+  readonly maxTokens: number | undefined;
+  readonly numCtx: number | undefined;
+  readonly keepAliveSeconds: number | undefined;
+  readonly needs: readonly Capability[];
+  readonly stream: boolean;
+  readonly targets: readonly string[];
+  readonly onlyNode: string | undefined;
+  readonly tried = new Map<Placement, number>();
+  leaveBy: number | undefined;
+  strandedSince: number | undefined;
+  lastError: ClusterError | undefined;
+  readonly record: RequestRecord;
+  readonly #request: InferenceRequest;
+  readonly #deps: InferenceDeps;
+  readonly #queue: AnswerQueue<AnswerBatch>;
+  readonly #signal: AbortSignal;
+  #attempt: Attempt | undefined;
+  #opening: AnswerBatch[] = [];
+  #killed = 0;
+  #committed = false;
+  #answered = false;
+  #closed = false;
+
+  constructor(
+    deps: InferenceDeps,
+    request: InferenceRequest,
+    resolved: ResolvedModel,
+    record: RequestRecord,
+    signal: AbortSignal,
+  ) {
+    const { facts } = request;
+    this.#deps = deps;
+    this.#request = request;
+    this.#signal = signal;
+    this.record = record;
+    this.jobId = request.requestId;
+    this.targets = resolved.targets;
+    this.onlyNode = resolved.onlyNode;
+    this.line = toLine(request, resolved);
+    this.priority = request.priority;
+    this.isEmbedding = endpoints[facts.endpoint].kind === 'embedding';
+    this.heldSince = deps.clock.now();
+    this.bodyBytes = request.body.byteLength;
+    this.promptTokens = facts.promptTokens;
+    this.maxTokens = facts.maxTokens;
+    this.numCtx = facts.numCtx;
+    this.keepAliveSeconds = facts.keepAliveSeconds;
+    this.needs = facts.needs;
+    this.stream = facts.stream;
+    this.#queue = new AnswerQueue<AnswerBatch>({
+      highWater: deps.limits.streamBufferBytes,
+      sizeOf: batchBytes,
+      onDrain: () => this.#attempt?.resume(),
+      onReturn: () => this.#abandon(new ClusterError('client-gone', 'the reader left')),
+    });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<AnswerBatch> {
+    return this.#queue[Symbol.asyncIterator]();
+  }
+
+  start(): void {
+    if (this.#signal.aborted) {
+      this.#abandon(toClusterError(this.#signal.reason));
+      return;
+    }
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#deps.watchdog.watch(this);
+    this.#deps.scheduler.hold(this);
+  }
+
+  placed(placed: Placed): void {
+    const { placement, decision } = placed;
+    const { facts } = this.#request;
+    const attemptRecord: AttemptRecord = {
+      node: placement.node,
+      engineId: placement.engineId,
+      model: placement.model,
+      decision,
+      boundMs: this.#elapsed(),
+    };
+    this.record.attempts.push(attemptRecord);
+    this.record.node = placement.node;
+    this.record.state = 'running';
+    this.#deps.budget.attempted(this.#deps.clock.now());
+    this.#attempt = new Attempt(this.#deps, placed, attemptRecord, this);
+    if (facts.action === 'load' && placement.served.engine.report.dialect !== 'ollama') {
+      this.#attempt.ended({ outcome: 'done' });
+      return;
+    }
+    this.#attempt.start(this.#toHeader(placed), this.#request.body);
+  }
+
+  refused(error: ClusterError): void {
+    this.#fail(error);
+  }
+
+  batch(batch: AnswerBatch): void {
+    if (!this.#committed) {
+      if (!isCommitting(batch)) {
+        this.#opening.push(batch);
+        return;
+      }
+      this.#committed = true;
+      this.record.firstEventMs = this.#elapsed();
+      for (const opening of this.#opening) this.#queue.push(opening);
+      this.#opening = [];
+    }
+    if (!this.#queue.push(batch)) this.#attempt?.pause();
+    if ((batch.kinds & batchKind.end) !== 0) {
+      this.#answered = true;
+      this.#queue.end();
+    }
+  }
+
+  finished(end: JobEnd): void {
+    if (!this.#answered) {
+      if (this.#request.facts.action === 'load')
+        this.batch(toTypedBatch([{ type: 'response-end', finishReason: loadReason }]));
+      else {
+        this.#fail(new ClusterError('engine-failed', 'the engine ended without a final answer'));
+        return;
+      }
+    }
+    this.#note(end);
+    this.#unloadIfAsked();
+    this.#close('done');
+  }
+
+  failed(failure: AttemptFailure): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#attempt = undefined;
+    attempt.record.endedMs = this.#elapsed();
+    if (this.#answered) {
+      this.#close('done');
+      return;
+    }
+    const error = toFailureError(failure, attempt.placed.placement.node);
+    const { placement } = attempt.placed;
+    const verdict = judgeFailure(failure, placement.restsInRow);
+    if (verdict.action === 'retry') this.#rest(attempt, verdict);
+    if (failure.kind === 'lost') this.#killed++;
+    if (this.#committed || verdict.action === 'fail' || !this.#mayRetry(verdict.costs)) {
+      this.#fail(error);
+      return;
+    }
+    this.#retry(placement, verdict.excludeMs, error);
+  }
+
+  /** Called by the watchdog: a silent engine is given up where somebody else can take the job. */
+  check(now: number): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined || this.#answered) return;
+    const { limits, scheduler } = this.#deps;
+    const silentMs = now - attempt.lastEventAt;
+    if (this.#committed) {
+      if (silentMs > limits.stallMaxMs) this.#giveUp(attempt, `no event for ${Math.round(silentMs / 1000)} s`);
+      return;
+    }
+    const { predicted, bound, placement } = attempt.placed;
+    const waitedMs = now - bound.boundAt;
+    const deadlineMs = predicted.trusted
+      ? Math.max(leastFirstEventMs, predictionFactor * predicted.firstEventMs)
+      : limits.firstEventMaxMs;
+    if (waitedMs > limits.firstEventMaxMs)
+      this.#giveUp(attempt, `no first event within ${Math.round(waitedMs / 1000)} s`);
+    else if (waitedMs > deadlineMs && (scheduler.couldPlace(this, placement) || !placement.engineUp))
+      this.#giveUp(attempt, `no first event after ${Math.round(waitedMs)} ms`);
+  }
+
+  #giveUp(attempt: Attempt, reason: string): void {
+    attempt.fault();
+    attempt.cancel('failed', reason);
+    this.#attempt = undefined;
+    const error = new ClusterError('engine-failed', `node ${attempt.placed.placement.node}: ${reason}`);
+    if (this.#committed || !this.#mayRetry(true)) this.#fail(error);
+    else this.#retry(attempt.placed.placement, Number.POSITIVE_INFINITY, error);
+  }
+
+  #mayRetry(costs: boolean): boolean {
+    if (this.record.attempts.length >= mostAttempts || this.#killed >= mostKilled) return false;
+    return !costs || this.#deps.budget.take(this.#deps.clock.now());
+  }
+
+  #retry(placement: Placement, excludeMs: number, error: ClusterError): void {
+    this.#opening = [];
+    this.tried.set(placement, this.#deps.clock.now() + excludeMs);
+    this.lastError = error;
+    this.record.state = 'held';
+    this.#deps.logger.debug('attempt-failed', { requestId: this.jobId, node: placement.node, error: error.message });
+    this.#deps.scheduler.hold(this);
+  }
+
+  #rest(attempt: Attempt, verdict: Extract<Verdict, { action: 'retry' }>): void {
+    if (verdict.rest === undefined || verdict.restMs === undefined) return;
+    const { scheduler } = this.#deps;
+    const { placement } = attempt.placed;
+    placement.restsInRow++;
+    if (verdict.rest === 'model') scheduler.rest(placement, verdict.restMs);
+    else
+      for (const served of placement.served.engine.models) scheduler.rest(scheduler.placement(served), verdict.restMs);
+  }
+
+  readonly #onAbort = (): void => this.#abandon(toClusterError(this.#signal.reason));
+
+  /** The client left, its deadline passed, or we shut down. */
+  #abandon(error: ClusterError): void {
+    if (this.#closed) return;
+    if (this.#attempt === undefined) this.#deps.scheduler.drop(this);
+    else if (!this.#answered) this.#attempt.cancel('cancelled', error.message);
+    this.#fail(error);
+  }
+
+  #fail(error: ClusterError): void {
+    if (this.#closed) return;
+    this.record.error = { code: error.code, message: error.message };
+    this.#queue.fail(error);
+    this.#close(error.code === 'client-gone' ? 'client-gone' : 'failed');
+  }
+
+  #close(state: RequestRecord['state']): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#attempt = undefined;
+    this.record.state = state;
+    this.record.endedMs = this.#elapsed();
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#deps.watchdog.forget(this);
+    this.#deps.requests.end(this.record);
+  }
+
+  #note(end: JobEnd): void {
+    const { usage, timings } = end;
+    if (usage !== undefined) this.record.usage = usage;
+    const uncached = (usage?.promptTokens ?? 0) - (usage?.cachedTokens ?? 0);
+    if (timings?.prefillMs !== undefined && timings.prefillMs > 0 && uncached > 0)
+      this.record.prefillRate = toRate(uncached, timings.prefillMs);
+    if (timings?.decodeMs !== undefined && timings.decodeMs > 0 && usage !== undefined)
+      this.record.decodeRate = toRate(usage.completionTokens, timings.decodeMs);
+    const attempt = this.record.attempts.at(-1);
+    if (attempt !== undefined) attempt.endedMs = this.#elapsed();
+  }
+
+  /** keep_alive 0 on a real call: the model goes, unless somebody waits for it. */
+  #unloadIfAsked(): void {
+    const placement = this.#attempt?.placed.placement;
+    if (this.keepAliveSeconds !== 0 || placement === undefined) return;
+    if (placement.running.size > 0 || this.#deps.scheduler.isWanted(placement.served.key)) return;
+    void this.#deps.unloading.unload([placement.served]);
+  }
+
+  #toHeader(placed: Placed): JobHeader {
+    const { facts, deadlineMs, traceparent, requestId, answer, priority } = this.#request;
+    return {
+      jobId: this.jobId,
+      attempt: this.record.attempts.length,
+      requestId,
+      endpoint: facts.endpoint,
+      engineId: placed.placement.engineId,
+      model: placed.placement.model,
+      answerModel: facts.model,
+      stream: facts.stream,
+      answer,
+      priority,
+      pins: placed.pins,
+      ...(deadlineMs === undefined ? {} : { remainingMs: Math.max(0, deadlineMs - this.#elapsed()) }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
+  }
+
+  #elapsed(): number {
+    return this.#deps.clock.now() - this.heldSince;
+  }
+}
+
+const loadReason: FinishReason = 'load';
+
+/** Jobs that any place takes or refuses alike share a line of the hold queue. */
+function toLine(request: InferenceRequest, resolved: ResolvedModel): string {
+  const { needs, numCtx } = request.facts;
+  return `${resolved.targets.join('|')}@${resolved.onlyNode ?? ''}#${needs.join('+')}#${numCtx ?? ''}`;
+}
+
+function batchBytes(batch: AnswerBatch): number {
+  if (batch.form === 'native') return batch.bytes.byteLength;
+  let bytes = 0;
+  for (const event of batch.events) bytes += 'text' in event ? event.text.length : 256;
+  return bytes;
+}
+
+function toRate(tokens: number, ms: number): number {
+  return Math.round((tokens / ms) * 1e6) / 1e3;
+}

@@ -1,0 +1,100 @@
+import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
+import type { JobHeader } from '@waggle/shared/cluster/job.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { Placed } from '../scheduling/held-job.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
+import type { ServedPlacement } from '../scheduling/served-placement.ts';
+import { Attempt } from './attempt.ts';
+
+/** A probe that says nothing for this long is a fault. */
+const probeDeadlineMs = 10_000;
+/** Every lane is taken: looked at again after this. */
+const retryMs = 500;
+
+/**
+ * Tries out a place that rested after faults with a one-token generation of our own, so that no user's request has to.
+ * Cold models are not loaded for it: there one job of a user is let through.
+ */
+export class Prober {
+  readonly #scheduler: Scheduler;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #count = 0;
+
+  constructor(deps: { readonly scheduler: Scheduler; readonly clock: Clock; readonly logger: Logger }) {
+    this.#scheduler = deps.scheduler;
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
+    deps.scheduler.onProbeDue((placement) => this.#probe(placement));
+  }
+
+  #probe(placement: ServedPlacement): void {
+    if (placement.breaker !== 'half-open' || placement.probing) return;
+    if (placement.modelState !== 'hot') {
+      this.#scheduler.capacityChanged();
+      return;
+    }
+    const placed = this.#scheduler.reserve(placement, 1);
+    if (placed === undefined) {
+      this.#clock.schedule(retryMs, () => this.#probe(placement));
+      return;
+    }
+    const { header, body } = toProbe(placed, ++this.#count);
+    const record = {
+      node: placement.node,
+      engineId: placement.engineId,
+      model: placement.model,
+      decision: placed.decision,
+      boundMs: 0,
+    };
+    const attempt = new Attempt({ scheduler: this.#scheduler, now: () => this.#clock.now() }, placed, record, {
+      batch: () => {},
+      finished: () => {
+        stopDeadline();
+        this.#logger.info('node-healed', { node: placement.node, model: placement.model });
+        this.#scheduler.capacityChanged();
+      },
+      failed: () => stopDeadline(),
+    });
+    const stopDeadline = this.#clock.schedule(probeDeadlineMs, () => {
+      attempt.fault();
+      attempt.cancel('failed', 'the probe was not answered');
+    });
+    attempt.start(header, body);
+  }
+}
+
+function toProbe({ placement, pins }: Placed, count: number): { header: JobHeader; body: Uint8Array } {
+  const { dialect } = placement.served.engine.report;
+  const isEmbedder =
+    placement.capabilities?.includes('embedding') === true && !placement.capabilities.includes('completion');
+  const kind = isEmbedder ? 'embedding' : 'generate';
+  const endpoint = probeEndpoints[dialect][kind];
+  const requestId = `probe-${count}`;
+  const header: JobHeader = {
+    jobId: requestId,
+    attempt: 1,
+    requestId,
+    endpoint,
+    engineId: placement.engineId,
+    model: placement.model,
+    answerModel: placement.model,
+    stream: false,
+    answer: 'native',
+    priority: 'low',
+    pins,
+  };
+  return { header, body: Buffer.from(JSON.stringify(toBody(endpoint, placement.model))) };
+}
+
+const probeEndpoints = {
+  ollama: { generate: 'ollama.generate', embedding: 'ollama.embed' },
+  openai: { generate: 'openai.chat', embedding: 'openai.embeddings' },
+} as const;
+
+function toBody(endpoint: EndpointName, model: string): object {
+  if (endpoints[endpoint].kind === 'embedding') return { model, input: 'hi' };
+  if (endpoint === 'ollama.generate') return { model, prompt: 'hi', stream: false, options: { num_predict: 1 } };
+  return { model, messages: [{ role: 'user', content: 'hi' }], max_tokens: 1 };
+}

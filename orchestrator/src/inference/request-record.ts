@@ -1,0 +1,44 @@
+import type { Usage } from '@waggle/shared/chat/chat-event.ts';
+import type { EndpointName } from '@waggle/shared/chat/endpoints.ts';
+import type { Priority } from '@waggle/shared/cluster/job.ts';
+import type { Decision } from '../scheduling/decision.ts';
+
+export const requestStates = ['held', 'running', 'done', 'failed', 'client-gone'] as const;
+export type RequestState = (typeof requestStates)[number];
+
+/** The story of one request, kept in memory while it runs and for a while after. Times are milliseconds since `receivedAt`. */
+export interface RequestRecord {
+  readonly requestId: string;
+  readonly endpoint: EndpointName;
+  /** As the client wrote it. */
+  readonly model: string;
+  readonly stream: boolean;
+  readonly priority: Priority;
+  readonly client: { readonly address: string; readonly userAgent: string };
+  /** Wall clock, RFC 3339. */
+  readonly receivedAt: string;
+  state: RequestState;
+  /** Name of the node that answers, or tried last. */
+  node?: string;
+  attempts: AttemptRecord[];
+  firstEventMs?: number;
+  endedMs?: number;
+  usage?: Usage;
+  /** Tokens per second, from the engine's own figures where it has them. */
+  prefillRate?: number;
+  decodeRate?: number;
+  error?: { readonly code: string; readonly message: string };
+}
+
+export interface AttemptRecord {
+  readonly node: string;
+  readonly engineId: string;
+  /** The engine's name of the model. */
+  readonly model: string;
+  readonly decision: Decision;
+  /** Milliseconds since the request was received. */
+  readonly boundMs: number;
+  outcome?: 'done' | 'failed' | 'cancelled' | 'declined' | 'lost';
+  reason?: string;
+  endedMs?: number;
+}

@@ -1,0 +1,31 @@
+import type { Exclusion } from './decision.ts';
+import { type ChoosableJob, neededCtx, type Placement } from './placement.ts';
+
+/** Why a place cannot take the job now or soon; undefined: it can. Hard reasons only, see `softExclusion`. */
+export function exclusion(place: Placement, job: ChoosableJob, now: number): Exclusion | undefined {
+  if (job.onlyNode !== undefined && place.node !== job.onlyNode) return 'other-node';
+  if (place.nodeState !== 'active') return place.nodeState;
+  if (!place.engineUp) return 'engine-down';
+  const triedUntil = job.tried.get(place);
+  if (triedUntil !== undefined && now < triedUntil) return 'tried';
+  if (place.breaker === 'open') return 'breaker-open';
+  // Where the model is hot, a generation of our own tries it out; else one job of a user may.
+  if (place.breaker === 'half-open' && (place.modelState === 'hot' || place.probing)) return 'breaker-open';
+  if (now < place.restUntil) return 'resting';
+  if (place.modelState !== 'hot' && place.sizeBytes > place.memoryBytes) return 'memory';
+  return undefined;
+}
+
+/**
+ * What a place is worse at than others may be. Where no place is better these do not count: the engine then answers
+ * in its own words, as it would without us in between.
+ */
+export function softExclusion(place: Placement, job: ChoosableJob): Exclusion | undefined {
+  const offered = place.capabilities;
+  if (offered !== undefined && job.needs.some((need) => !offered.includes(need))) return 'capability';
+  if (job.numCtx !== undefined && (neededCtx(place, job) ?? 0) < job.numCtx) return 'context';
+  // The token count is an estimate, so only a prompt that surely overflows is a reason.
+  const room = Math.max(place.numCtx ?? 0, job.numCtx ?? 0);
+  if (room > 0 && (job.promptTokens + (job.maxTokens ?? 0)) / 2 > room) return 'context';
+  return undefined;
+}

@@ -1,0 +1,152 @@
+import type { Priority } from '@waggle/shared/cluster/job.ts';
+
+/** What the queue must know of a job. */
+export interface Queued {
+  readonly jobId: string;
+  /** Jobs of one line can be placed on the same nodes: if its head cannot be placed, none of them can. */
+  readonly line: string;
+  readonly priority: Priority;
+  readonly isEmbedding: boolean;
+  /** When the job was first held; kept over retries, so that those come first again. */
+  readonly heldSince: number;
+  readonly bodyBytes: number;
+}
+
+/**
+ * How much later a job counts as arrived, by band, in milliseconds. A static offset is linear ageing: a job of a lower band is
+ * overtaken only by what comes within the offset. Embeddings go one band below chat.
+ */
+const bandOffsetMs = [0, 10_000, 40_000, 120_000] as const;
+const bandOf: Record<Priority, number> = { high: 0, normal: 1, low: 2 };
+
+export function toRank(job: Pick<Queued, 'priority' | 'isEmbedding' | 'heldSince'>): number {
+  const offset = bandOffsetMs[bandOf[job.priority] + (job.isEmbedding ? 1 : 0)] ?? 0;
+  return job.heldSince + offset;
+}
+
+interface Entry<Job> {
+  readonly job: Job;
+  readonly rank: number;
+  /** Breaks ties in order of arrival. */
+  readonly order: number;
+  removed: boolean;
+}
+
+/**
+ * Held jobs, one heap per line. Adding, removing and taking the best are O(log n); a line whose head cannot be placed holds
+ * up nobody else.
+ */
+export class HoldQueue<Job extends Queued> {
+  readonly #lines = new Map<string, Line<Job>>();
+  readonly #entries = new Map<string, Entry<Job>>();
+  #order = 0;
+  #bytes = 0;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(job: Job): void {
+    if (this.#entries.has(job.jobId)) throw new Error(`job ${job.jobId} is held already`);
+    const entry: Entry<Job> = { job, rank: toRank(job), order: this.#order++, removed: false };
+    this.#entries.set(job.jobId, entry);
+    this.#bytes += job.bodyBytes;
+    let line = this.#lines.get(job.line);
+    if (line === undefined) {
+      line = new Line();
+      this.#lines.set(job.line, line);
+    }
+    line.push(entry);
+  }
+
+  /** False: it was not held. */
+  remove(job: Job): boolean {
+    const entry = this.#entries.get(job.jobId);
+    if (entry === undefined) return false;
+    entry.removed = true;
+    this.#entries.delete(job.jobId);
+    this.#bytes -= job.bodyBytes;
+    const line = this.#lines.get(job.line);
+    if (line?.drop() === true) this.#lines.delete(job.line);
+    return true;
+  }
+
+  /** The best head among the lines that are not in `blocked`. */
+  best(blocked: ReadonlySet<string>): Job | undefined {
+    let best: Entry<Job> | undefined;
+    for (const [name, line] of this.#lines) {
+      if (blocked.has(name)) continue;
+      const head = line.head();
+      if (head !== undefined && (best === undefined || precedes(head, best))) best = head;
+    }
+    return best?.job;
+  }
+
+  has(job: Job): boolean {
+    return this.#entries.has(job.jobId);
+  }
+
+  /** In order of arrival. */
+  *jobs(): Iterable<Job> {
+    for (const entry of this.#entries.values()) yield entry.job;
+  }
+}
+
+function precedes(a: Entry<unknown>, b: Entry<unknown>): boolean {
+  return a.rank < b.rank || (a.rank === b.rank && a.order < b.order);
+}
+
+/** A binary heap that forgets removed entries when they come to its top, or when they are most of it. */
+class Line<Job> {
+  #heap: Entry<Job>[] = [];
+  #live = 0;
+
+  push(entry: Entry<Job>): void {
+    this.#live++;
+    const heap = this.#heap;
+    let at = heap.push(entry) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !precedes(entry, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = entry;
+  }
+
+  /** One entry of this line was marked as removed. True: the line is empty. */
+  drop(): boolean {
+    this.#live--;
+    if (this.#heap.length > 32 && this.#live < this.#heap.length / 2) {
+      const kept = this.#heap.filter((entry) => !entry.removed).sort((a, b) => (precedes(a, b) ? -1 : 1));
+      this.#heap = kept;
+    }
+    return this.#live === 0;
+  }
+
+  head(): Entry<Job> | undefined {
+    while (this.#heap[0]?.removed === true) this.#pop();
+    return this.#heap[0];
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      const left = heap[2 * at + 1];
+      const right = heap[2 * at + 2];
+      const child = left !== undefined && right !== undefined && precedes(right, left) ? right : left;
+      if (child === undefined || !precedes(child, last)) break;
+      heap[at] = child;
+      at = child === left ? 2 * at + 1 : 2 * at + 2;
+    }
+    heap[at] = last;
+  }
+}

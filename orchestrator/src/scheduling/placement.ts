@@ -1,0 +1,77 @@
+import type { Capability, ModelState } from '@waggle/shared/cluster/model.ts';
+import type { BoundJob } from '../cluster/engine-lanes.ts';
+import type { NodeState } from '../cluster/views.ts';
+import type { BreakerState } from './breaker.ts';
+import type { RatesView } from './rates.ts';
+
+/** A place where a job can go, as the choice sees it: live and read-only, never a copy. Sizes in bytes, times in milliseconds. */
+export interface Placement {
+  readonly node: string;
+  readonly engineId: string;
+  /** The engine's name of the model. */
+  readonly model: string;
+  readonly nodeState: NodeState;
+  readonly engineUp: boolean;
+  readonly modelState: ModelState;
+  readonly capabilities: readonly Capability[] | undefined;
+  /** Longest context of the model. */
+  readonly contextLength: number | undefined;
+  /** Context it is, or would be, resident with. */
+  readonly numCtx: number | undefined;
+  /** Jobs of this model the engine takes at once. */
+  readonly parallel: number;
+  /** Jobs of this model that hold a lane. */
+  readonly running: Iterable<BoundJob> & { readonly size: number };
+  readonly foreignJobs: number;
+  readonly idleLanes: number;
+  readonly busyLanes: number;
+  /** Jobs on all lanes of the engine. */
+  busyJobs(): Iterable<BoundJob>;
+  readonly rttMs: number;
+  readonly sizeBytes: number;
+  /** What the machine could hold at most: memory, or the VRAM of its GPUs if that is more. */
+  readonly memoryBytes: number;
+  readonly breaker: BreakerState;
+  /** Half-open, and its one probe is under way. */
+  readonly probing: boolean;
+  /** It asked for a pause until then (429). */
+  readonly restUntil: number;
+  readonly lastBoundAt: number;
+  /** When its load was commanded; undefined: none is under way. */
+  readonly loadingSince: number | undefined;
+  readonly rates: RatesView;
+}
+
+/** What the choice must know of a job. */
+export interface ChoosableJob {
+  readonly promptTokens: number;
+  readonly maxTokens: number | undefined;
+  readonly numCtx: number | undefined;
+  readonly needs: readonly Capability[];
+  readonly stream: boolean;
+  readonly heldSince: number;
+  /** Places that failed this job, and until when they are out for it. */
+  readonly tried: ReadonlyMap<Placement, number>;
+  /** When the job stops waiting for a better place; undefined: it has not begun to. */
+  readonly leaveBy: number | undefined;
+  /** Only this node will do (`model@node`). */
+  readonly onlyNode: string | undefined;
+}
+
+/** The context this job needs on that place, or undefined: any will do. Engines clamp to what the model can. */
+export function neededCtx(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): number | undefined {
+  if (job.numCtx === undefined) return undefined;
+  return place.contextLength === undefined ? job.numCtx : Math.min(job.numCtx, place.contextLength);
+}
+
+/** Resident, and with enough context for this job. */
+export function isHotFor(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): boolean {
+  if (place.modelState !== 'hot' || place.loadingSince !== undefined) return false;
+  const needed = neededCtx(place, job);
+  return needed === undefined || place.numCtx === undefined || needed <= place.numCtx;
+}
+
+/** A job could start there this moment. */
+export function isBindable(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): boolean {
+  return place.idleLanes > 0 && place.running.size + place.foreignJobs < place.parallel && isHotFor(place, job);
+}
