@@ -1,0 +1,68 @@
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+
+/**
+ * What is wrong with a body that is not JSON, in the words of Ollama's parser where it stops early, else with the
+ * position. The engine's message may quote the body, so only its position is taken from it.
+ */
+export function toJsonError(text: string, thrown: unknown): ClusterError {
+  if (!(thrown instanceof SyntaxError)) throw thrown;
+  const at = errorPosition(text, thrown.message);
+  if (at === undefined || at >= text.trimEnd().length) return refuse('unexpected EOF', thrown);
+  const line = text.slice(0, at).split('\n').length;
+  const column = at - text.lastIndexOf('\n', at - 1);
+  const found = JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))
+    .slice(1, -1)
+    .replace('\\"', '"');
+  return refuse(`invalid character '${found}' at position ${at} (line ${line}, column ${column})`, thrown);
+}
+
+function refuse(message: string, cause: SyntaxError): ClusterError {
+  return new ClusterError('bad-request', message, { cause });
+}
+
+/** Where parsing stopped; undefined when the text just ended too soon. */
+function errorPosition(text: string, message: string): number | undefined {
+  const stated = /at position (\d+)/.exec(message);
+  if (stated !== null) return /^Unterminated/.test(message) ? undefined : Number(stated[1]);
+  if (/^Unexpected end/.test(message)) return undefined;
+  // V8 quotes short surroundings instead of a position: find them.
+  const excerpt = /^Unexpected token '?.*?'?, (?:\.\.\.)?"([\s\S]*?)"(?:\.\.\.)? is not valid JSON$/.exec(message)?.[1];
+  const token = /^Unexpected token '([\s\S]{1,2})'/.exec(message)?.[1];
+  if (excerpt === undefined || token === undefined) return undefined;
+  return firstWrongToken(text, token);
+}
+
+/** The first place outside strings where a value may not begin: a walk over tokens, without building anything. */
+function firstWrongToken(text: string, token: string): number | undefined {
+  const tokens = /\s+|"(?:[^"\\]|\\[\s\S])*"|[{}[\],:]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+  let at = 0;
+  let previous = '';
+  while (at < text.length) {
+    tokens.lastIndex = at;
+    const match = tokens.exec(text)?.[0];
+    if (match === undefined) return literalStop(text, at);
+    if (!/^\s/.test(match)) {
+      if (match.startsWith(token) && isMisplaced(previous, match)) return at;
+      previous = match;
+    }
+    at += match.length;
+  }
+  return text.length;
+}
+
+/** A half-right literal (`nul!`) is wrong where it stops being one. */
+function literalStop(text: string, at: number): number {
+  for (const literal of ['true', 'false', 'null']) {
+    let same = 0;
+    while (same < literal.length && text[at + same] === literal[same]) same++;
+    if (same > 0) return at + same;
+  }
+  return at;
+}
+
+function isMisplaced(previous: string, token: string): boolean {
+  const opens = previous === '' || previous === '[' || previous === '{' || previous === ',' || previous === ':';
+  if (token === ',' || token === ':') return opens;
+  if (token === '}' || token === ']') return previous === ',' || previous === ':' || previous === '';
+  return !opens;
+}

@@ -1,0 +1,62 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { EndpointName } from '@waggle/shared/chat/endpoints.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { Inference } from '../../inference/inference.ts';
+import type { ModelResidency } from '../../operations/model-residency.ts';
+import type { BodyReader } from '../body/body-reader.ts';
+import type { FailureRenderer } from '../errors/failure-renderer.ts';
+import type { CorsHeaders } from '../middleware/cross-origin.ts';
+import type { Pulse } from '../pulse.ts';
+import type { RequestIds } from '../request-id.ts';
+import type { Route } from '../route.ts';
+import type { RunningRequests } from '../running-requests.ts';
+import { InferenceExchange } from './inference-exchange.ts';
+
+export interface InferenceEdgeDeps {
+  readonly inference: Inference;
+  readonly residency: ModelResidency;
+  readonly bodies: BodyReader;
+  readonly failures: FailureRenderer;
+  readonly cors: CorsHeaders;
+  readonly requestIds: RequestIds;
+  readonly running: RunningRequests;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Beats for silent streams. */
+  readonly pulse: Pulse;
+  readonly clusterId: string;
+  readonly maxJsonDepth: number;
+  readonly writeTimeoutMs: number;
+}
+
+/** Where the generation routes meet the node objects. */
+export class InferenceEdge {
+  readonly #deps: InferenceEdgeDeps;
+
+  constructor(deps: InferenceEdgeDeps) {
+    this.#deps = deps;
+  }
+
+  /** The route of a generation endpoint. Its handler writes to the node response itself. */
+  route(
+    path: string,
+    endpoint: EndpointName,
+    options: { readonly alwaysStream: boolean } = { alwaysStream: false },
+  ): Route {
+    const { running } = this.#deps;
+    const handler: Route['handler'] = ({ env }) => {
+      const { incoming, outgoing } = env;
+      const exchange = new InferenceExchange(this.#deps, {
+        endpoint,
+        incoming,
+        outgoing,
+        alwaysStream: options.alwaysStream,
+      });
+      running.add(exchange);
+      void exchange.run(() => running.delete(exchange));
+      return RESPONSE_ALREADY_SENT;
+    };
+    return { method: 'POST', path, handler };
+  }
+}

@@ -1,0 +1,216 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
+import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
+import { dialects } from '@waggle/shared/dialects/dialects.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { Answer, InferenceRequest } from '../../inference/inference.ts';
+import { parseJson } from '../body/parse-json.ts';
+import { sendPlain, serverName } from '../errors/plain-answer.ts';
+import { sendAndHangUp } from '../errors/send-and-hang-up.ts';
+import type { RunningRequest } from '../running-requests.ts';
+import { type AnswerForm, AnswerWriter } from './answer-writer.ts';
+import type { InferenceEdgeDeps } from './inference-edge.ts';
+import { readRequestOptions } from './request-options.ts';
+
+export interface ExchangeOptions {
+  readonly endpoint: EndpointName;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  /** The path streams whatever the body says. */
+  readonly alwaysStream: boolean;
+}
+
+/** After this much silence an SSE stream gets a comment, so that no proxy on the way gives it up. */
+const sseSilenceMs = 15_000;
+const printable = /^[\x20-\x7e]*$/;
+
+/** One client request for a generation: from its first byte to the close of its response. */
+export class InferenceExchange implements RunningRequest {
+  readonly #deps: InferenceEdgeDeps;
+  readonly #options: ExchangeOptions;
+  readonly #requestId: string;
+  readonly #controller = new AbortController();
+  readonly #writer: AnswerWriter;
+  #answer: Answer | undefined;
+  #isStream = false;
+  #isClosed = false;
+
+  constructor(deps: InferenceEdgeDeps, options: ExchangeOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#requestId = deps.requestIds(options.incoming.headers['x-request-id']);
+    this.#writer = new AnswerWriter(options.outgoing, deps);
+  }
+
+  shutDown(): void {
+    this.#abort(new ClusterError('draining', 'Waggle is shutting down'));
+  }
+
+  /** Never rejects. `done` is called once, when the response is closed. */
+  async run(done: () => void): Promise<void> {
+    const { incoming, outgoing } = this.#options;
+    let stopDeadline: (() => void) | undefined;
+    this.#onClose(() => {
+      this.#isClosed = true;
+      stopDeadline?.();
+      if (!outgoing.writableFinished) this.#abort(new ClusterError('client-gone', 'the client closed the connection'));
+      this.#writer.closed();
+      done();
+    });
+    try {
+      const options = readRequestOptions(incoming.headers, this.#deps.clusterId);
+      const { deadlineMs } = options;
+      if (deadlineMs !== undefined) {
+        stopDeadline = this.#deps.clock.schedule(deadlineMs, () => this.#abort(deadlineExceeded(deadlineMs)));
+      }
+      const body = await this.#deps.bodies.read(incoming);
+      const parsed = parseJson(body, this.#deps.maxJsonDepth);
+      const facts = this.#inspect(parsed);
+      const request: InferenceRequest = {
+        requestId: this.#requestId,
+        facts,
+        body: this.#options.alwaysStream ? withStream(body, parsed) : body,
+        priority: options.priority,
+        deadlineMs,
+        client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
+        traceparent: options.traceparent,
+        answer: 'native',
+      };
+      await this.#respond(request, parsed);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  #onClose(closed: () => void): void {
+    const { incoming, outgoing } = this.#options;
+    if (outgoing.socket !== null) {
+      outgoing.on('close', closed);
+      return;
+    }
+    // A pipelined request has no socket yet; if the connection breaks now, its response never says `close`.
+    const { socket } = incoming;
+    let isClosed = false;
+    const once = (): void => {
+      if (isClosed) return;
+      isClosed = true;
+      socket.off('close', once);
+      closed();
+    };
+    outgoing.on('close', once);
+    socket.on('close', once);
+  }
+
+  #abort(reason: ClusterError): void {
+    if (!this.#controller.signal.aborted) this.#controller.abort(reason);
+  }
+
+  #inspect(parsed: unknown): RequestFacts {
+    const { endpoint, alwaysStream } = this.#options;
+    const facts = dialects[endpoints[endpoint].dialect].inspectRequest(endpoint, parsed);
+    return alwaysStream && facts.action === 'run' ? { ...facts, stream: true } : facts;
+  }
+
+  async #respond(request: InferenceRequest, parsed: unknown): Promise<void> {
+    const { facts } = request;
+    const { signal } = this.#controller;
+    if (facts.action === 'run') {
+      this.#isStream = facts.stream;
+      const answer = this.#deps.inference.run(request, signal);
+      this.#answer = answer;
+      await this.#writer.write(answer, this.#formOf(facts, parsed));
+      return;
+    }
+    if (facts.action === 'load') await this.#deps.residency.load(facts, signal);
+    else await this.#deps.residency.unload(facts.model);
+    const events: ChatEvent[] = [{ type: 'response-end', finishReason: facts.action }];
+    if (endpoints[facts.endpoint].kind === 'embedding') events.unshift({ type: 'embeddings', vectors: [] });
+    this.#writer.writeEvents(events, this.#formOf({ ...facts, stream: false }, parsed));
+  }
+
+  #formOf(facts: RequestFacts, parsed: unknown): AnswerForm {
+    const { endpoint, stream, model, includeUsage } = facts;
+    const dialectName = endpoints[endpoint].dialect;
+    const dialect = dialects[dialectName];
+    const requestId = this.#requestId;
+    return {
+      stream,
+      contentType: dialect.contentType(endpoint, stream),
+      createEncoder: () =>
+        dialect.createAnswerEncoder(endpoint, {
+          model,
+          requestId,
+          createdAt: new Date(),
+          includeUsage,
+          stream,
+          encoding: encodingOf(parsed),
+        }),
+      headers: () => this.#headers(),
+      ...(stream && dialectName === 'openai' ? { silenceMs: sseSilenceMs } : {}),
+    };
+  }
+
+  #headers(): string[] {
+    if (this.#deps.running.isDraining) this.#options.outgoing.shouldKeepAlive = false;
+    const headers = ['server', serverName, 'x-request-id', this.#requestId];
+    const record = this.#answer?.record;
+    if (record !== undefined) {
+      const { node } = record;
+      if (node !== undefined) headers.push('x-waggle-node', printable.test(node) ? node : encodeURIComponent(node));
+      headers.push('x-waggle-attempts', String(record.attempts.length));
+    }
+    this.#deps.cors.append(headers, this.#options.incoming.headers.origin);
+    return headers;
+  }
+
+  #fail(thrown: unknown): void {
+    const { incoming, outgoing, endpoint } = this.#options;
+    const { signal } = this.#controller;
+    if (this.#isClosed || this.#writer.isEnded) {
+      this.#logLate(thrown);
+      return;
+    }
+    const cause: unknown = signal.aborted ? signal.reason : thrown;
+    const { dialect } = endpoints[endpoint];
+    if (!outgoing.headersSent) {
+      const answer = this.#deps.failures.render(cause, dialect, this.#requestId);
+      const { code } = toClusterError(cause);
+      if (code === 'body-too-large' || code === 'request-timeout') {
+        sendAndHangUp(incoming, outgoing, { answer, headers: this.#headers(), clock: this.#deps.clock });
+      } else {
+        sendPlain(outgoing, answer, this.#headers());
+      }
+    } else if (this.#isStream) {
+      this.#writer.end(dialects[dialect].renderStreamError(this.#deps.failures.toPublic(cause, this.#requestId)));
+    } else {
+      // A body that was begun can only be cut, so that its reader does not take it for whole.
+      outgoing.destroy();
+    }
+  }
+
+  #logLate(thrown: unknown): void {
+    const { code, message, stack } = toClusterError(thrown);
+    if (code === 'client-gone' || this.#controller.signal.aborted) return;
+    this.#deps.logger.warn('answer-failed-late', { requestId: this.#requestId, code, message, stack });
+  }
+}
+
+function deadlineExceeded(deadlineMs: number): ClusterError {
+  return new ClusterError(
+    'deadline-exceeded',
+    `the answer was not ready within ${deadlineMs} ms (x-waggle-deadline-ms)`,
+  );
+}
+
+function withStream(body: Buffer, parsed: unknown): Uint8Array {
+  const fields = parsed as Readonly<Record<string, unknown>>;
+  return fields['stream'] === undefined || fields['stream'] === true
+    ? body
+    : Buffer.from(JSON.stringify({ ...fields, stream: true }));
+}
+
+function encodingOf(parsed: unknown): 'float' | 'base64' {
+  const fields = parsed as Readonly<Record<string, unknown>>;
+  return fields['encoding_format'] === 'base64' ? 'base64' : 'float';
+}

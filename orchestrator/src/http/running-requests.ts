@@ -1,0 +1,45 @@
+/** A request that is being answered. */
+export interface RunningRequest {
+  /** Gives up: Waggle ends now. */
+  shutDown(): void;
+}
+
+/** What is being answered right now, so that the end of the program can wait for it or cut it short. */
+export class RunningRequests {
+  readonly #members = new Set<RunningRequest>();
+  #isDraining = false;
+  #whenEmpty: (() => void)[] = [];
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  get count(): number {
+    return this.#members.size;
+  }
+
+  beginDrain(): void {
+    this.#isDraining = true;
+  }
+
+  add(request: RunningRequest): void {
+    this.#members.add(request);
+  }
+
+  delete(request: RunningRequest): void {
+    this.#members.delete(request);
+    if (this.#members.size === 0 && this.#whenEmpty.length > 0) {
+      for (const resolve of this.#whenEmpty.splice(0)) resolve();
+    }
+  }
+
+  abortAll(): void {
+    for (const request of this.#members) request.shutDown();
+  }
+
+  /** Resolves when nothing is being answered. */
+  whenEmpty(): Promise<void> {
+    if (this.#members.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+}

@@ -1,0 +1,154 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { ServerConfig } from '../config/compiled-config.ts';
+import { joinHostPort } from '../config/hosts.ts';
+import type { RunningRequests } from './running-requests.ts';
+import type { NodeListener } from './web-app.ts';
+
+/** What the server needs of the application. */
+export interface ServedApp {
+  readonly listener: NodeListener;
+  readonly running: RunningRequests;
+  /** Releases timers. */
+  dispose(): void;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Refuses new requests, waits for running ones up to `drainTimeoutMs`, then closes. */
+  drain(): Promise<void>;
+  /** Ends at once: whatever runs is cancelled, connections are cut. */
+  close(): Promise<void>;
+}
+
+/** Why the port could not be opened, in one sentence. */
+export class ListenError extends Error {
+  /** The configuration key to change. */
+  readonly key: 'server.port' | 'server.host';
+
+  constructor(key: 'server.port' | 'server.host', message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'ListenError';
+    this.key = key;
+  }
+}
+
+export async function startHttpServer(app: ServedApp, config: ServerConfig, clock: Clock): Promise<HttpServer> {
+  const server = createServer(
+    {
+      keepAlive: true,
+      noDelay: true,
+      headersTimeout: config.headersTimeoutMs,
+      keepAliveTimeout: config.keepAliveTimeoutMs,
+      maxHeaderSize: config.maxHeaderBytes,
+      // Bodies are bounded by the pause between their bytes, not by their length in time: a large one may be slow.
+      requestTimeout: 0,
+      connectionsCheckingInterval: connectionsCheckingMs,
+    },
+    app.listener,
+  );
+  server.maxConnections = config.maxConnections;
+  await listen(server, config);
+  const { port } = server.address() as AddressInfo;
+  return new RunningServer(server, { app, clock, port, drainTimeoutMs: config.drainTimeoutMs });
+}
+
+/** How often node looks for clients that take too long over their headers. */
+const connectionsCheckingMs = 2_000;
+
+/** How long connections without a request may linger once the last answer is out. */
+const lastSweepMs = 200;
+
+interface RunningOptions {
+  readonly app: ServedApp;
+  readonly clock: Clock;
+  readonly port: number;
+  readonly drainTimeoutMs: number;
+}
+
+class RunningServer implements HttpServer {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #options: RunningOptions;
+  #closed: Promise<void> | undefined;
+
+  constructor(server: Server, options: RunningOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.port = options.port;
+  }
+
+  async drain(): Promise<void> {
+    const { app, clock, drainTimeoutMs } = this.#options;
+    app.running.beginDrain();
+    const cut = clock.schedule(drainTimeoutMs, () => this.#cutAll());
+    // The port stays open until the last answer is out: a client that comes now is told to try elsewhere.
+    await app.running.whenEmpty();
+    const closed = this.#stopListening();
+    // Connections whose answer has just ended count as busy for a moment more.
+    const sweep = clock.schedule(lastSweepMs, () => this.#server.closeAllConnections());
+    this.#server.closeIdleConnections();
+    await closed;
+    cut();
+    sweep();
+    app.dispose();
+  }
+
+  async close(): Promise<void> {
+    this.#options.app.running.beginDrain();
+    const closed = this.#stopListening();
+    this.#cutAll();
+    await closed;
+    this.#options.app.dispose();
+  }
+
+  #cutAll(): void {
+    this.#options.app.running.abortAll();
+    this.#server.closeAllConnections();
+  }
+
+  #stopListening(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    return this.#closed;
+  }
+}
+
+function listen(server: Server, { host, port }: ServerConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(toListenError(error, host, port)));
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function toListenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const address = joinHostPort(host, port);
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new ListenError(
+        'server.port',
+        `${address} is taken by another program: choose another server.port (--port), or stop that program`,
+        error,
+      );
+    case 'EACCES':
+      return new ListenError(
+        'server.port',
+        `this user may not open ${address}: choose a server.port (--port) above 1023`,
+        error,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new ListenError(
+        'server.host',
+        `${host} is no address of this machine: correct server.host (--host)`,
+        error,
+      );
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,102 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { Hono } from 'hono';
+import { dialectOfPath, type FailureRenderer } from './errors/failure-renderer.ts';
+import { type PlainAnswer, sendPlain, serverName, toResponse } from './errors/plain-answer.ts';
+import type { CorsHeaders } from './middleware/cross-origin.ts';
+import type { Gate } from './middleware/gate.ts';
+import type { RequestIds } from './request-id.ts';
+import type { HttpEnv, Route } from './route.ts';
+import type { RunningRequests } from './running-requests.ts';
+
+export interface WebAppDeps {
+  readonly routes: readonly Route[];
+  readonly methodsOf: (path: string) => readonly string[];
+  readonly gate: Gate;
+  readonly failures: FailureRenderer;
+  readonly cors: CorsHeaders;
+  readonly requestIds: RequestIds;
+  readonly running: RunningRequests;
+}
+
+export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/**
+ * The routes behind their gate, as a listener for node's server. Each route is one handler without middleware of its own,
+ * which Hono calls directly; what every answer has in common is done around it.
+ */
+export function createWebApp(deps: WebAppDeps): NodeListener {
+  const { gate, failures, cors, requestIds, running } = deps;
+  const app = new Hono<HttpEnv>();
+  for (const { method, path, handler } of deps.routes) app.on(method, path, handler);
+  app.notFound(({ req }) => toResponse(notRouted(deps, req.method, req.path)));
+  app.onError((thrown, { req, env }) =>
+    toResponse(failures.render(thrown, dialectOfPath(req.path), requestIds(env.incoming.headers['x-request-id']))),
+  );
+
+  const fetch = (request: Request, env: HttpEnv['Bindings']): Response | Promise<Response> => {
+    if (request.method === 'HEAD' && !deps.methodsOf(pathOf(request.url)).includes('HEAD')) {
+      return mark(toResponse(notRouted(deps, 'HEAD', pathOf(request.url))), env.incoming);
+    }
+    const response = app.fetch(request, env);
+    if (response === RESPONSE_ALREADY_SENT) return response;
+    if (!(response instanceof Promise)) return mark(response, env.incoming);
+    track(env.outgoing);
+    return response.then((settled) => mark(settled, env.incoming));
+  };
+
+  // An operation that streams goes on after its handler returned; it ends with its response.
+  const track = (outgoing: ServerResponse): void => {
+    const request = { shutDown: () => void outgoing.destroy() };
+    running.add(request);
+    outgoing.on('close', () => running.delete(request));
+  };
+
+  const mark = (response: Response, { headers }: IncomingMessage): Response => {
+    response.headers.set('server', serverName);
+    response.headers.set('x-request-id', requestIds(headers['x-request-id']));
+    const list: string[] = [];
+    cors.append(list, headers.origin);
+    for (let at = 0; at + 1 < list.length; at += 2) response.headers.set(list[at] ?? '', list[at + 1] ?? '');
+    return response;
+  };
+
+  const listener = getRequestListener((request, env) => fetch(request, env as HttpEnv['Bindings']));
+  return (incoming, outgoing) => {
+    const verdict = gate(incoming);
+    if (verdict === undefined) {
+      void listener(incoming, outgoing);
+      return;
+    }
+    const requestId = requestIds(incoming.headers['x-request-id']);
+    const isRefusal = verdict instanceof ClusterError;
+    const answer = isRefusal ? failures.render(verdict, dialectOfPath(incoming.url ?? ''), requestId) : verdict;
+    // What a refused client still sends is not read: it gets its answer and the connection ends.
+    if (isRefusal) outgoing.shouldKeepAlive = false;
+    sendPlain(outgoing, answer, ['server', serverName, 'x-request-id', requestId]);
+  };
+}
+
+/** No route: a wrong method where the path has others, else nothing at all; in the words of the path's dialect. */
+function notRouted({ methodsOf, failures }: WebAppDeps, method: string, path: string): PlainAnswer {
+  const allowed = methodsOf(path);
+  const dialect = dialectOfPath(path);
+  const headers = allowed.length === 0 ? undefined : { allow: allowed.join(', ') };
+  if (dialect === 'openai') {
+    const error =
+      allowed.length === 0
+        ? new ClusterError('not-found', `unknown route: ${method} ${path}`)
+        : new ClusterError('method-not-allowed', `${path} has ${allowed.join(', ')}, not ${method}`);
+    return { ...failures.render(error, dialect, ''), ...(headers && { headers }) };
+  }
+  const [status, body] = allowed.length === 0 ? [404, '404 page not found'] : [405, '405 method not allowed'];
+  return { status, body, contentType: 'text/plain', ...(headers && { headers }) };
+}
+
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf(':') + 3);
+  const query = url.indexOf('?', start);
+  return query === -1 ? url.slice(start) : url.slice(start, query);
+}
