@@ -32,10 +32,7 @@ function fetchNode(toolsDir, name) {
     }
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
-    throw new Unavailable(
-      `${error.message}\n\nThis is Node ${process.versions.node}; Waggle needs ${WANTED_MAJOR} and fetches it once, which takes a network. ` +
-        `Connect and start again, or do it by hand: ${BY_HAND}`,
-    );
+    throw new Unavailable(`${error.message} Or do without: ${BY_HAND}`);
   }
 }
 

@@ -55,7 +55,9 @@ function npmInstall(spec, prefix, toolsDir) {
   });
   if (result.status === 0) return;
   const said = result.error?.message ?? result.stderr.trim();
-  const failure = new Unavailable(`npm could not fetch ${spec}. It said:\n${said}`);
+  const failure = new Unavailable(
+    `npm could not fetch ${spec}. It said:\n${said}\n\nThe first start needs a network: connect and start again.`,
+  );
   failure.notPublished = /\bE404\b|\bETARGET\b/.test(said);
   throw failure;
 }
