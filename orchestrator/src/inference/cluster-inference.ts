@@ -1,4 +1,3 @@
-import { toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import { splitEmbedding } from './embedding-split.ts';
@@ -40,7 +39,6 @@ export class ClusterInference implements Inference {
   }
 
   #start(request: InferenceRequest, record: RequestRecord, resolved: ResolvedModel, signal: AbortSignal): Answer {
-    if (request.facts.action === 'unload') return this.#unload(record, resolved);
     const split = splitEmbedding(request, (part, both) => this.#launch(part, toRecord(part), resolved, both), signal);
     if (split !== undefined) return { record, [Symbol.asyncIterator]: () => this.#follow(record, split) };
     return this.#launch(request, record, resolved, signal);
@@ -50,18 +48,6 @@ export class ClusterInference implements Inference {
     const run = new JobRun(this.#deps, request, resolved, record, signal);
     run.start();
     return run;
-  }
-
-  #unload(record: RequestRecord, resolved: ResolvedModel): Answer {
-    const places = resolved.targets
-      .flatMap((target) => this.#registry.places(target))
-      .filter((served) => resolved.onlyNode === undefined || served.engine.node.name === resolved.onlyNode);
-    const { unloading } = this.#deps;
-    async function* answer() {
-      await unloading.unload(places);
-      yield toTypedBatch([{ type: 'response-end', finishReason: 'unload' }]);
-    }
-    return { record, [Symbol.asyncIterator]: () => this.#follow(record, answer()) };
   }
 
   /** Waits for the model to appear while the cluster comes together. */

@@ -2,8 +2,8 @@ import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { RetryBudget } from '../scheduling/retry-budget.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
+import type { ClusterResidency } from './cluster-residency.ts';
 import type { RequestLog } from './request-log.ts';
-import type { Unloading } from './unloading.ts';
 import type { Watchdog } from './watchdog.ts';
 
 export interface InferenceLimits {
@@ -21,7 +21,7 @@ export interface InferenceDeps {
   readonly budget: RetryBudget;
   readonly requests: RequestLog;
   readonly watchdog: Watchdog;
-  readonly unloading: Unloading;
+  readonly residency: ClusterResidency;
   readonly limits: InferenceLimits;
   readonly clock: Clock;
   readonly now: () => number;

@@ -1,5 +1,4 @@
-import { type AnswerBatch, batchKind, isCommitting, toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
-import type { FinishReason } from '@waggle/shared/chat/chat-event.ts';
+import { type AnswerBatch, batchKind, isCommitting } from '@waggle/shared/chat/answer-batch.ts';
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
 import type { Capability } from '@waggle/shared/cluster/model.ts';
@@ -120,10 +119,6 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.record.state = 'running';
     this.#deps.budget.attempted(this.#deps.clock.now());
     this.#attempt = new Attempt(this.#deps, placed, attemptRecord, this);
-    if (facts.action === 'load' && placement.served.engine.report.dialect !== 'ollama') {
-      this.#attempt.ended({ outcome: 'done' });
-      return;
-    }
     this.#attempt.start(this.#toHeader(placed), this.#request.body);
   }
 
@@ -151,12 +146,8 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
 
   finished(end: JobEnd): void {
     if (!this.#answered) {
-      if (this.#request.facts.action === 'load')
-        this.batch(toTypedBatch([{ type: 'response-end', finishReason: loadReason }]));
-      else {
-        this.#fail(new ClusterError('engine-failed', 'the engine ended without a final answer'));
-        return;
-      }
+      this.#fail(new ClusterError('engine-failed', 'the engine ended without a final answer'));
+      return;
     }
     this.#note(end);
     this.#unloadIfAsked();
@@ -283,7 +274,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     const placement = this.#attempt?.placed.placement;
     if (this.keepAliveSeconds !== 0 || placement === undefined) return;
     if (placement.running.size > 0 || this.#deps.scheduler.isWanted(placement.served.key)) return;
-    void this.#deps.unloading.unload([placement.served]);
+    void this.#deps.residency.release([placement.served]);
   }
 
   #toHeader(placed: Placed): JobHeader {
@@ -309,8 +300,6 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     return this.#deps.clock.now() - this.heldSince;
   }
 }
-
-const loadReason: FinishReason = 'load';
 
 /** Jobs that any place takes or refuses alike share a line of the hold queue. */
 function toLine(request: InferenceRequest, resolved: ResolvedModel): string {

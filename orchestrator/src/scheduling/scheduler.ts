@@ -1,4 +1,3 @@
-import type { JobPins } from '@waggle/shared/cluster/job.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
@@ -10,6 +9,7 @@ import { expectedOutput, remaining, timeToFirstEvent } from './cost.ts';
 import type { Decision, Exclusion } from './decision.ts';
 import type { HeldJob, Placed } from './held-job.ts';
 import { HoldQueue } from './hold-queue.ts';
+import { ModelLoader, toKeepUntil, toPins } from './model-loader.ts';
 import { type ChoosableJob, isBindable, neededCtx } from './placement.ts';
 import { trustedSamples } from './rates.ts';
 import { ServedPlacement } from './served-placement.ts';
@@ -25,8 +25,6 @@ export interface SchedulerLimits {
 
 /** A job that nothing can take now, though something could a moment ago, is held this long. */
 const strandedMaxMs = 10_000;
-/** Ollama's own default. */
-const defaultKeepAliveSeconds = 300;
 const loadFailureRestMs = 2_000;
 
 /**
@@ -41,6 +39,7 @@ export class Scheduler implements CapacityListener {
   readonly #queue = new HoldQueue<HeldJob>();
   readonly #placements = new WeakMap<ServedModel, ServedPlacement>();
   readonly #running = new Set<Placed>();
+  readonly #loader: ModelLoader;
   #onProbeDue: (placement: ServedPlacement) => void = () => {};
   #matching = false;
   #matchAgain = false;
@@ -56,6 +55,7 @@ export class Scheduler implements CapacityListener {
     this.#limits = deps.limits;
     this.#clock = deps.clock;
     this.#logger = deps.logger;
+    this.#loader = new ModelLoader({ clock: deps.clock, logger: deps.logger, loadMaxMs: deps.limits.modelLoadMaxMs });
     deps.registry.listen(this);
   }
 
@@ -115,6 +115,32 @@ export class Scheduler implements CapacityListener {
 
   capacityChanged(): void {
     if (this.#queue.size > 0) this.#match();
+  }
+
+  /** Makes the model resident where it is cheapest, and keeps it there as long as the client asks. Rejects with a ClusterError. */
+  async makeResident(job: Pick<HeldJob, 'targets' | 'onlyNode' | 'numCtx' | 'keepAliveSeconds'>): Promise<void> {
+    const now = this.#clock.now();
+    const anywhere = {
+      ...job,
+      promptTokens: 0,
+      maxTokens: 0,
+      needs: [],
+      stream: false,
+      heldSince: now,
+      tried: new Map(),
+      leaveBy: undefined,
+    };
+    for (const target of job.targets) {
+      const { place } = choose(this.#places(target), anywhere, now);
+      if (!(place instanceof ServedPlacement)) continue;
+      if (job.keepAliveSeconds !== undefined)
+        place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
+      await this.#loader.load(place, neededCtx(place, job));
+      return;
+    }
+    throw new ClusterError('no-node', `no node that has ${job.targets[0] ?? 'it'} can be reached`, {
+      details: { retryAfterMs: 5_000 },
+    });
   }
 
   /** Some other place than `except` would take the job this moment. */
@@ -228,7 +254,7 @@ export class Scheduler implements CapacityListener {
     }
     if (choice.leaveBy !== undefined && job.leaveBy === undefined) job.leaveBy = choice.leaveBy;
     if (job.leaveBy !== undefined) this.#wakeAt(job.leaveBy);
-    if (choice.action === 'load') this.#load(placement, job, now);
+    if (choice.action === 'load') this.#load(placement, job);
     return false;
   }
 
@@ -267,7 +293,7 @@ export class Scheduler implements CapacityListener {
       lane,
       decision,
       bound,
-      pins: this.#pins(placement, now),
+      pins: toPins(placement, now),
       predicted,
       others,
       settle,
@@ -276,50 +302,15 @@ export class Scheduler implements CapacityListener {
     return placed;
   }
 
-  #pins(placement: ServedPlacement, now: number): JobPins {
-    const left = placement.keepUntil - now;
-    const keepAliveSeconds =
-      left === Number.POSITIVE_INFINITY ? -1 : Math.max(defaultKeepAliveSeconds, Math.ceil(left / 1000));
-    const numCtx = placement.pinnedCtx ?? placement.numCtx;
-    return numCtx === undefined ? { keepAliveSeconds } : { keepAliveSeconds, numCtx };
-  }
-
-  /** Makes the model resident under a lock of (node, model); the job stays held and may still go elsewhere. */
-  #load(placement: ServedPlacement, job: HeldJob, now: number): void {
-    const link = placement.served.engine.node.link;
-    if (link === undefined || placement.loadingSince !== undefined) return;
-    const needed = neededCtx(placement, job);
-    if (needed !== undefined && needed > (placement.pinnedCtx ?? placement.numCtx ?? 0)) placement.pinnedCtx = needed;
-    placement.loadingSince = now;
-    const signal = AbortSignal.timeout(this.#limits.modelLoadMaxMs);
-    this.#logger.info('model-load-started', { node: placement.node, model: placement.model });
-    link
-      .load({ engineId: placement.engineId, model: placement.model, pins: this.#pins(placement, now) }, signal)
-      .then(
-        () => {
-          placement.loadingSince = undefined;
-          placement.rates.learnLoad(this.#clock.now(), this.#clock.now() - now);
-          this.#logger.info('model-loaded', {
-            node: placement.node,
-            model: placement.model,
-            ms: Math.round(this.#clock.now() - now),
-          });
-        },
-        (thrown: unknown) => {
-          const error = toClusterError(thrown);
-          placement.loadingSince = undefined;
-          placement.pinnedCtx = undefined;
-          placement.rates.learnFault(this.#clock.now());
-          this.#logger.warn('model-load-failed', {
-            node: placement.node,
-            model: placement.model,
-            error: error.message,
-          });
-          job.tried.set(placement, Number.POSITIVE_INFINITY);
-          job.lastError = error;
-          this.rest(placement, loadFailureRestMs);
-        },
-      )
+  /** The job stays held and may still go elsewhere. */
+  #load(placement: ServedPlacement, job: HeldJob): void {
+    this.#loader
+      .load(placement, neededCtx(placement, job))
+      .catch((thrown: unknown) => {
+        job.tried.set(placement, Number.POSITIVE_INFINITY);
+        job.lastError = toClusterError(thrown);
+        this.rest(placement, loadFailureRestMs);
+      })
       .finally(() => this.capacityChanged());
   }
 
@@ -375,11 +366,6 @@ export class Scheduler implements CapacityListener {
 
 /** Reasons that may pass by themselves within moments. A closed breaker opens again only after its rest: that is said at once. */
 const transientExclusions: readonly Exclusion[] = ['suspect', 'left', 'engine-down', 'resting', 'draining'];
-
-/** keep_alive of a client is a lower bound; negative means for ever. */
-function toKeepUntil(keepAliveSeconds: number, now: number): number {
-  return keepAliveSeconds < 0 ? Number.POSITIVE_INFINITY : now + keepAliveSeconds * 1000;
-}
 
 function toChoosable(job: HeldJob): ChoosableJob {
   const { promptTokens, maxTokens, numCtx, needs, stream, heldSince, tried, leaveBy, onlyNode } = job;

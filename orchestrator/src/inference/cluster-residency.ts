@@ -1,0 +1,60 @@
+import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import { toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { NodeRegistry } from '../cluster/node-registry.ts';
+import type { ServedModel } from '../cluster/served-model.ts';
+import type { ModelResidency } from '../operations/model-residency.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
+import { type Aliases, resolveModel } from './resolve-model.ts';
+
+/** Loads a model where it fits best, and takes it out of memory everywhere. */
+export class ClusterResidency implements ModelResidency {
+  readonly #registry: NodeRegistry;
+  readonly #scheduler: Scheduler;
+  readonly #aliases: () => Aliases;
+  readonly #logger: Logger;
+
+  constructor(deps: {
+    readonly registry: NodeRegistry;
+    readonly scheduler: Scheduler;
+    readonly aliases: () => Aliases;
+    readonly logger: Logger;
+  }) {
+    this.#registry = deps.registry;
+    this.#scheduler = deps.scheduler;
+    this.#aliases = deps.aliases;
+    this.#logger = deps.logger;
+  }
+
+  async load(facts: RequestFacts, signal: AbortSignal): Promise<void> {
+    const resolved = resolveModel(facts.model, this.#registry, this.#aliases());
+    // A client that leaves does not stop the load: somebody else may wait for the same one.
+    await this.#scheduler.makeResident({ ...resolved, numCtx: facts.numCtx, keepAliveSeconds: facts.keepAliveSeconds });
+    signal.throwIfAborted();
+  }
+
+  async unload(model: string): Promise<void> {
+    const { targets, onlyNode } = resolveModel(model, this.#registry, this.#aliases());
+    const places = targets.flatMap((target) => this.#registry.places(target));
+    await this.release(places.filter((served) => onlyNode === undefined || served.engine.node.name === onlyNode));
+  }
+
+  /** Tells every engine that has one of them; a node that fails is logged, the others are told all the same. */
+  async release(places: readonly ServedModel[]): Promise<void> {
+    const told = places.map(async (served) => {
+      const placement = this.#scheduler.placement(served);
+      placement.keepUntil = 0;
+      placement.pinnedCtx = undefined;
+      try {
+        await served.engine.node.link?.unload({ engineId: served.engine.engineId, model: served.name, pins: {} });
+      } catch (thrown) {
+        this.#logger.warn('model-unload-failed', {
+          node: placement.node,
+          model: served.name,
+          error: toClusterError(thrown).message,
+        });
+      }
+    });
+    await Promise.all(told);
+  }
+}

@@ -1,0 +1,75 @@
+import type { JobPins } from '@waggle/shared/cluster/job.ts';
+import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { ServedPlacement } from './served-placement.ts';
+
+/** Ollama's own default. */
+const defaultKeepAliveSeconds = 300;
+
+/** Makes models resident by command, one command at a time for each (node, model). */
+export class ModelLoader {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #loadMaxMs: number;
+  readonly #underWay = new Map<ServedPlacement, Promise<void>>();
+
+  constructor(deps: { readonly clock: Clock; readonly logger: Logger; readonly loadMaxMs: number }) {
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
+    this.#loadMaxMs = deps.loadMaxMs;
+  }
+
+  /**
+   * Resolves when the model is resident, with at least `neededCtx` tokens of context if that is given. Who asks while a load is
+   * under way waits for that one. Rejects with a ClusterError.
+   */
+  load(placement: ServedPlacement, neededCtx: number | undefined): Promise<void> {
+    const underWay = this.#underWay.get(placement);
+    if (underWay !== undefined) return underWay;
+    const loading = this.#load(placement, neededCtx).finally(() => this.#underWay.delete(placement));
+    this.#underWay.set(placement, loading);
+    return loading;
+  }
+
+  async #load(placement: ServedPlacement, neededCtx: number | undefined): Promise<void> {
+    const { link } = placement.served.engine.node;
+    if (link === undefined) throw new ClusterError('no-node', `node ${placement.node} has left`);
+    if (neededCtx !== undefined && neededCtx > (placement.pinnedCtx ?? placement.numCtx ?? 0))
+      placement.pinnedCtx = neededCtx;
+    const began = this.#clock.now();
+    const facts = { node: placement.node, model: placement.model };
+    const wasHot = placement.modelState === 'hot';
+    placement.loadingSince = began;
+    this.#logger.info('model-load-started', facts);
+    try {
+      const command = { engineId: placement.engineId, model: placement.model, pins: toPins(placement, began) };
+      await link.load(command, AbortSignal.timeout(this.#loadMaxMs));
+      const ms = this.#clock.now() - began;
+      if (!wasHot) placement.rates.learnLoad(this.#clock.now(), ms);
+      this.#logger.info('model-loaded', { ...facts, ms: Math.round(ms) });
+    } catch (thrown) {
+      const error = toClusterError(thrown);
+      placement.pinnedCtx = undefined;
+      placement.rates.learnFault(this.#clock.now());
+      this.#logger.warn('model-load-failed', { ...facts, error: error.message });
+      throw error;
+    } finally {
+      placement.loadingSince = undefined;
+    }
+  }
+}
+
+/** The engine settings that go with every job and load: they are the orchestrator's, so that no client reloads the model by chance. */
+export function toPins(placement: ServedPlacement, now: number): JobPins {
+  const left = placement.keepUntil - now;
+  const keepAliveSeconds =
+    left === Number.POSITIVE_INFINITY ? -1 : Math.max(defaultKeepAliveSeconds, Math.ceil(left / 1000));
+  const numCtx = placement.pinnedCtx ?? placement.numCtx;
+  return numCtx === undefined ? { keepAliveSeconds } : { keepAliveSeconds, numCtx };
+}
+
+/** keep_alive of a client is a lower bound; negative means for ever. */
+export function toKeepUntil(keepAliveSeconds: number, now: number): number {
+  return keepAliveSeconds < 0 ? Number.POSITIVE_INFINITY : now + keepAliveSeconds * 1000;
+}
