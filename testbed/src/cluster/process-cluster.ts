@@ -1,0 +1,104 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePort } from './free-port.ts';
+import { WaggleProcess } from './waggle-process.ts';
+
+export interface AgentOptions {
+  readonly name: string;
+  /** As LLAMA_BASE_URL: `…/v1` is OpenAI-compatible, else Ollama. */
+  readonly engineUrl: string;
+  readonly slots?: number;
+}
+
+export interface ProcessClusterOptions {
+  readonly agents: readonly AgentOptions[];
+  /** Text of the orchestrator's configuration file. */
+  readonly config?: string;
+  readonly orchestratorArgs?: readonly string[];
+}
+
+/** An orchestrator and its agents, each in a process of its own, on free ports, with data in a temporary folder. */
+export class ProcessCluster implements AsyncDisposable {
+  readonly url: string;
+  readonly grpcAddress: string;
+  readonly orchestrator: WaggleProcess;
+  readonly agents: ReadonlyMap<string, WaggleProcess>;
+  readonly #folder: string;
+
+  private constructor(parts: { url: string; grpcAddress: string; orchestrator: WaggleProcess; agents: ReadonlyMap<string, WaggleProcess>; folder: string }) {
+    this.url = parts.url;
+    this.grpcAddress = parts.grpcAddress;
+    this.orchestrator = parts.orchestrator;
+    this.agents = parts.agents;
+    this.#folder = parts.folder;
+  }
+
+  static async start(options: ProcessClusterOptions): Promise<ProcessCluster> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'waggle-cluster-'));
+    const port = await freePort();
+    const grpcPort = await freePort();
+    const configFile = path.join(folder, 'config.yaml');
+    await writeFile(configFile, options.config ?? '{}\n');
+    const orchestrator = new WaggleProcess({
+      main: 'orchestrator/src/main.ts',
+      args: ['--config', configFile, '--port', String(port), '--grpc-port', String(grpcPort), '--data', path.join(folder, 'orchestrator'), '--no-local', ...(options.orchestratorArgs ?? [])],
+    });
+    const grpcAddress = `127.0.0.1:${grpcPort}`;
+    const agents = new Map<string, WaggleProcess>();
+    for (const agent of options.agents) agents.set(agent.name, await toAgent(agent, grpcAddress, folder));
+    const cluster = new ProcessCluster({ url: `http://127.0.0.1:${port}`, grpcAddress, orchestrator, agents, folder });
+    orchestrator.start();
+    for (const agent of agents.values()) agent.start();
+    try {
+      await cluster.ready(options.agents.length);
+    } catch (thrown) {
+      const output = [orchestrator, ...agents.values()].map((process) => process.output).join('\n---\n');
+      await cluster[Symbol.asyncDispose]();
+      throw new Error(`the cluster did not come up:\n${output}`, { cause: thrown });
+    }
+    return cluster;
+  }
+
+  agent(name: string): WaggleProcess {
+    const agent = this.agents.get(name);
+    if (agent === undefined) throw new Error(`no agent ${name}`);
+    return agent;
+  }
+
+  /** Resolves once `nodes` nodes are active and each has a model. */
+  async ready(nodes: number): Promise<void> {
+    await until(async () => {
+      const response = await fetch(`${this.url}/api/nodes`);
+      const body = (await response.json()) as { nodes: { state: string; engines: { models: unknown[] }[] }[] };
+      return body.nodes.filter((node) => node.state === 'active' && node.engines.some((engine) => engine.models.length > 0)).length >= nodes;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.agents.values(), this.orchestrator].map((process) => process.kill()));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function toAgent(agent: AgentOptions, grpcAddress: string, folder: string): Promise<WaggleProcess> {
+  return new WaggleProcess({
+    main: 'node-agent/src/main.ts',
+    args: ['--orchestrator', grpcAddress, '--name', agent.name, '--data', path.join(folder, agent.name), '--port', String(await freePort())],
+    env: { LLAMA_BASE_URL: agent.engineUrl, ...(agent.slots === undefined ? {} : { QUEUE_CONCURRENCY: String(agent.slots) }) },
+  });
+}
+
+/** Polls a condition of another process; what throws counts as not yet. */
+export async function until(condition: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      if (await condition()) return;
+    } catch (thrown) {
+      if (performance.now() > deadline) throw thrown;
+    }
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
