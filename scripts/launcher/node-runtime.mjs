@@ -24,19 +24,14 @@ export function findNode(toolsDir) {
 
 function fetchNode(toolsDir, name) {
   try {
-    try {
-      return fetchTool(toolsDir, name, PINNED);
-    } catch (error) {
-      if (!error.notPublished) throw error;
-      return fetchTool(toolsDir, name, String(WANTED_MAJOR));
-    }
+    return fetchTool(toolsDir, name, PINNED);
   } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    throw new Unavailable(`${error.message} Or do without: ${BY_HAND}`);
+    if (error.notPublished) return fetchTool(toolsDir, name, String(WANTED_MAJOR));
+    throw error instanceof Unavailable ? new Unavailable(`${error.message} Or do without: ${BY_HAND}`) : error;
   }
 }
 
-/** Alpine and its like: the published Linux binaries need glibc. Asked only before a fetch, because the report is slow. */
+/** Alpine and its like: the published Linux binaries need glibc. */
 function isMusl() {
   if (process.platform !== 'linux') return false;
   return process.report.getReport().header.glibcVersionRuntime === undefined;
