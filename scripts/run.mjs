@@ -12,6 +12,7 @@ import { findPnpm } from './launcher/pnpm.mjs';
 import { sweepTools } from './launcher/tools.mjs';
 import { Unavailable } from './launcher/unavailable.mjs';
 
+const parent = process.ppid;
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const toolsDir = join(root, '.tools');
 
@@ -36,7 +37,7 @@ try {
   const args = process.argv.slice(2);
   if (args.length === 0) throw new Unavailable('Usage: node scripts/run.mjs [node options] FILE [arguments]');
   const program = prepare(args);
-  runChild(program.node, program.args, programEnvironment(program.node));
+  runChild({ command: program.node, args: program.args, env: programEnvironment(program.node), parent });
 } catch (error) {
   if (!(error instanceof Unavailable)) throw error;
   console.error(error.message);

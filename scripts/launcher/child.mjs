@@ -2,14 +2,17 @@ import { spawn } from 'node:child_process';
 
 const PARENT_CHECK_MS = 500;
 
-/** Runs the program with this process's stdio and ends as it ends: same exit code, or death by the same signal. */
-export function runChild(command, args, env) {
+/**
+ * Runs the program with this process's stdio and ends as it ends: same exit code, or death by the same signal.
+ * `parent` is the process id of who started this one, read before anything that takes time.
+ */
+export function runChild({ command, args, env, parent }) {
   const child = spawn(command, args, { env, stdio: 'inherit' });
   const passOn = (signal) => child.kill(signal);
   // A terminal gives Ctrl-C to the whole group, so the program has it already; it must not get a second one from here.
   const onInterrupt = process.stdin.isTTY ? () => {} : passOn;
   process.on('SIGTERM', passOn).on('SIGHUP', passOn).on('SIGINT', onInterrupt);
-  const parentCheck = watchParent(() => child.kill('SIGTERM'));
+  const parentCheck = watchParent(parent, () => child.kill('SIGTERM'));
 
   child.on('error', (error) => {
     clearInterval(parentCheck);
@@ -28,8 +31,7 @@ export function runChild(command, args, env) {
 }
 
 /** npm's shell dies of a SIGTERM without passing it on; the program must not outlive it. */
-function watchParent(onGone) {
-  const parent = process.ppid;
+function watchParent(parent, onGone) {
   const isUnderNpm = process.env.npm_execpath !== undefined;
   if (!isUnderNpm || process.platform === 'win32') return undefined;
   const timer = setInterval(() => {
