@@ -31,7 +31,12 @@ export function sweepTools(toolsDir) {
   if (!existsSync(toolsDir)) return;
   for (const entry of readdirSync(toolsDir)) {
     const pid = /\.draft-(\d+)$/.exec(entry)?.[1];
-    if (pid && !isAlive(Number(pid))) rmSync(join(toolsDir, entry), { recursive: true, force: true });
+    if (!pid || isAlive(Number(pid))) continue;
+    try {
+      rmSync(join(toolsDir, entry), { recursive: true, force: true });
+    } catch {
+      // The npm of a killed launcher may still be writing; a later start removes it.
+    }
   }
 }
 
