@@ -1,12 +1,23 @@
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { BodyReader } from './http/body/body-reader.ts';
+import { createReadObject } from './http/body/read-object.ts';
+import { type ClusterRouteDeps, clusterRoutes } from './http/cluster/cluster-routes.ts';
+import { healthRoutes } from './http/cluster/health-routes.ts';
+import { nodeRoutes } from './http/cluster/node-routes.ts';
+import { requestRoutes } from './http/cluster/request-routes.ts';
 import { FailureRenderer } from './http/errors/failure-renderer.ts';
 import { InferenceEdge } from './http/inference/inference-edge.ts';
+import { createAdminGuard } from './http/middleware/admin-guard.ts';
 import { createCors } from './http/middleware/cross-origin.ts';
 import { createGate } from './http/middleware/gate.ts';
 import { createHostCheck } from './http/middleware/host-check.ts';
+import { ollamaListingRoutes } from './http/ollama/listing-routes.ts';
+import { ollamaModelRoutes } from './http/ollama/model-routes.ts';
+import { ollamaOtherRoutes } from './http/ollama/other-routes.ts';
+import { openaiRoutes } from './http/openai/openai-routes.ts';
 import { Pulse } from './http/pulse.ts';
 import { createRequestIds } from './http/request-id.ts';
 import { createMethodTable, type Route } from './http/route.ts';
@@ -14,28 +25,47 @@ import { RunningRequests } from './http/running-requests.ts';
 import type { ServedApp } from './http/server.ts';
 import { createWebApp } from './http/web-app.ts';
 import type { Inference } from './inference/inference.ts';
+import type { RequestLog } from './inference/request-log.ts';
+import type { Aliases } from './inference/resolve-model.ts';
 import type { ModelResidency } from './operations/model-residency.ts';
+import { OperationRunner } from './operations/operation-runner.ts';
 
 export interface AppDeps {
   readonly config: Pick<CompiledConfig, 'server' | 'limits'>;
   /** Names this cluster in `x-waggle-hops`. */
   readonly clusterId: string;
+  /** Version of Waggle. */
+  readonly version: string;
+  /** Lets clients on other machines change models; undefined: nobody there may. */
+  readonly adminToken: string | undefined;
   readonly inference: Inference;
   readonly residency: ModelResidency;
+  readonly registry: NodeRegistry;
+  readonly scheduler: ClusterRouteDeps['scheduler'];
+  readonly requests: RequestLog;
+  readonly aliases: () => Aliases;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /** Everything the HTTP port serves. Starts nothing but one timer, which `dispose` ends. */
 export function createApp(deps: AppDeps): ServedApp {
-  const { config, clusterId, inference, residency, logger, clock } = deps;
+  const { config, clusterId, version, inference, residency, registry, scheduler, requests, aliases, logger, clock } =
+    deps;
   const { server, limits } = config;
   const running = new RunningRequests();
+  const isDraining = (): boolean => running.isDraining;
   const requestIds = createRequestIds();
   const cors = createCors(server.origins);
   const failures = new FailureRenderer(logger);
   const pulse = new Pulse(clock, Math.min(longestBeatMs, server.readTimeoutMs / 4));
   const bodies = new BodyReader({ maxBytes: limits.maxBodyBytes, timeoutMs: server.readTimeoutMs }, pulse);
+  const readObject = createReadObject(bodies, limits.jsonDepth);
+  const adminOnly = createAdminGuard({ adminToken: deps.adminToken, remoteAdmin: server.remoteAdmin });
+  const cluster = { registry, aliases };
+  const runner = new OperationRunner(limits.operationsPerNode);
   const generations = new InferenceEdge({
     inference,
     residency,
@@ -61,6 +91,14 @@ export function createApp(deps: AppDeps): ServedApp {
     generations.route('/v1/chat/completions', 'openai.chat'),
     generations.route('/v1/completions', 'openai.completions'),
     generations.route('/v1/embeddings', 'openai.embeddings'),
+    ...ollamaListingRoutes(registry, aliases),
+    ...ollamaModelRoutes({ cluster, runner, readObject, adminOnly }),
+    ...ollamaOtherRoutes(),
+    ...openaiRoutes(registry, aliases),
+    ...healthRoutes(registry, isDraining),
+    ...clusterRoutes({ registry, scheduler, requests, aliases, isDraining, clusterId, version, now: deps.now }),
+    ...nodeRoutes(registry),
+    ...requestRoutes(requests),
   ];
 
   const methodsOf = createMethodTable(routes);
@@ -68,7 +106,7 @@ export function createApp(deps: AppDeps): ServedApp {
     isHostAllowed: createHostCheck(server.host, server.hosts),
     cors,
     basePath: server.basePath,
-    isDraining: () => running.isDraining,
+    isDraining,
     methodsOf,
   });
   return {

@@ -1,0 +1,77 @@
+import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
+import { priorities } from '@waggle/shared/cluster/job.ts';
+import { z } from 'zod';
+import { requestStates } from '../../inference/request-record.ts';
+
+const costTermsSchema = z
+  .strictObject({
+    rtt: z.number(),
+    load: z.number(),
+    wait: z.number(),
+    prefill: z.number(),
+    decode: z.number(),
+    risk: z.number(),
+    total: z.number(),
+  })
+  .describe('Expected milliseconds; total is their sum.');
+
+const candidateSchema = z.strictObject({
+  node: z.string(),
+  engineId: z.string(),
+  model: z.string(),
+  excluded: z.string().optional().describe('Why it was out; absent: it could have been chosen.'),
+  bindable: z.boolean().describe('A slot was free and the model hot.'),
+  prior: z.boolean().describe('Its rates were guesses from the hardware.'),
+  terms: costTermsSchema.optional(),
+});
+
+const decisionSchema = z.strictObject({
+  reason: z.string(),
+  chosen: z.int().describe('Index into candidates; -1: none.'),
+  candidates: z.array(candidateSchema),
+  heldMs: z.number(),
+});
+
+const attemptSchema = z.strictObject({
+  node: z.string(),
+  engineId: z.string(),
+  model: z.string().describe("The engine's name of the model."),
+  decision: decisionSchema,
+  boundMs: z.number(),
+  outcome: z.enum(['done', 'failed', 'cancelled', 'declined', 'lost']).optional(),
+  reason: z.string().optional(),
+  endedMs: z.number().optional(),
+});
+
+const endpointNames = Object.keys(endpoints) as [EndpointName, ...EndpointName[]];
+
+/** Times are milliseconds since `receivedAt`. */
+export const requestSchema = z.strictObject({
+  requestId: z.string(),
+  endpoint: z.enum(endpointNames),
+  model: z.string().describe('As the client wrote it.'),
+  stream: z.boolean(),
+  priority: z.enum(priorities),
+  client: z.strictObject({ address: z.string(), userAgent: z.string() }),
+  receivedAt: z.string(),
+  state: z.enum(requestStates),
+  node: z.string().optional(),
+  attempts: z.array(attemptSchema),
+  firstEventMs: z.number().optional(),
+  endedMs: z.number().optional(),
+  usage: z
+    .strictObject({ promptTokens: z.int(), completionTokens: z.int(), cachedTokens: z.int().optional() })
+    .optional(),
+  prefillRate: z.number().optional().describe('Tokens per second.'),
+  decodeRate: z.number().optional().describe('Tokens per second.'),
+  error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+});
+
+export const requestsSchema = z.strictObject({ requests: z.array(requestSchema).describe('Newest first.') });
+
+export const requestFilterSchema = z.strictObject({
+  state: z.enum(requestStates).optional(),
+  model: z.string().optional(),
+  node: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});

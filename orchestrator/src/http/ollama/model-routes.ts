@@ -1,0 +1,94 @@
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { deleteModel } from '../../operations/delete-model.ts';
+import type { OperationRunner } from '../../operations/operation-runner.ts';
+import { type NodeChoice, type OperationCluster, pullTarget } from '../../operations/places.ts';
+import { type PullLine, pullModel } from '../../operations/pull-model.ts';
+import { showModel } from '../../operations/show-model.ts';
+import type { JsonObject, ReadObject } from '../body/read-object.ts';
+import { jsonResponse } from '../json-response.ts';
+import type { AdminGuard } from '../middleware/admin-guard.ts';
+import { ndjsonResponse } from '../ndjson-response.ts';
+import type { Handler, HttpContext, Route } from '../route.ts';
+import { describeReport } from './model-entries.ts';
+
+export interface ModelRouteDeps {
+  readonly cluster: OperationCluster;
+  readonly runner: OperationRunner;
+  readonly readObject: ReadObject;
+  readonly adminOnly: AdminGuard;
+}
+
+/** Work on models: describing, pulling, deleting. What changes models is for administrators. */
+export function ollamaModelRoutes(deps: ModelRouteDeps): readonly Route[] {
+  return [
+    { method: 'POST', path: '/api/show', handler: createShow(deps) },
+    { method: 'POST', path: '/api/pull', handler: deps.adminOnly(createPull(deps)) },
+    { method: 'DELETE', path: '/api/delete', handler: deps.adminOnly(createDelete(deps)) },
+  ];
+}
+
+function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
+  return async (context) => {
+    const fields = await readObject(context);
+    const model = nameOf(fields);
+    if (model === '') throw new ClusterError('bad-request', 'model is required', { details: { param: 'model' } });
+    const shown = await showModel(model, fields, { cluster, runner, signal: context.req.raw.signal });
+    if (shown.form === 'report') return jsonResponse(describeReport(shown.place));
+    const { status, contentType, body } = shown.answer;
+    return new Response(new Uint8Array(body), {
+      status,
+      headers: { 'content-type': contentType, 'content-length': String(body.length) },
+    });
+  };
+}
+
+function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler {
+  return async (context) => {
+    const fields = await readObject(context);
+    const model = nameOf(fields);
+    if (!isModelName(model))
+      throw new ClusterError('bad-request', `name "${model}" is invalid`, { details: { param: 'model' } });
+    await deleteModel(model, { cluster, runner, signal: context.req.raw.signal });
+    return new Response(null, { status: 200, headers: { 'content-length': '0' } });
+  };
+}
+
+function createPull({ cluster, runner, readObject }: ModelRouteDeps): Handler {
+  return async (context) => {
+    const { model: _model, name: _name, stream = true, ...fields } = await readNamed(context, readObject);
+    const target = pullTarget(nameOf({ model: _model, name: _name }), nodeChoice(context), cluster);
+    const lines = pullModel(target, fields, { runner, signal: context.req.raw.signal });
+    return stream === false ? lastLine(lines) : ndjsonResponse(lines);
+  };
+}
+
+async function readNamed(context: HttpContext, readObject: ReadObject): Promise<JsonObject> {
+  const fields = await readObject(context);
+  if (isModelName(nameOf(fields))) return fields;
+  throw new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
+}
+
+/** An unstreamed pull says only how it ended, a failure with the status Ollama has for it. */
+async function lastLine(lines: AsyncIterable<PullLine>): Promise<Response> {
+  let last: PullLine = {};
+  for await (const line of lines) last = line;
+  return jsonResponse(last, { status: last['error'] === undefined ? 200 : 500 });
+}
+
+function nodeChoice({ req }: HttpContext): NodeChoice {
+  const wanted = req.query('node');
+  if (wanted === undefined || wanted === '') return 'best';
+  return wanted === '*' ? 'all' : wanted.split(',').map((name) => name.trim());
+}
+
+/** Ollama still takes `name`, as its older clients say. */
+function nameOf(fields: JsonObject): string {
+  const name = fields['model'] ?? fields['name'] ?? '';
+  if (typeof name === 'string') return name === '' && typeof fields['name'] === 'string' ? fields['name'] : name;
+  throw new ClusterError('bad-request', 'model must be a string', { details: { param: 'model' } });
+}
+
+/** What may go into a registry path or an engine's store: no way up, no blanks, nothing absolute. */
+function isModelName(name: string): boolean {
+  return /^[\w][\w.:/@-]{0,511}$/.test(name) && !name.includes('..') && !name.includes('//');
+}

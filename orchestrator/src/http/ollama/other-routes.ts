@@ -1,0 +1,36 @@
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { jsonResponse } from '../json-response.ts';
+import type { Handler, Route } from '../route.ts';
+
+/** Routes of Ollama's cloud, answered so that its clients go on; and those that are not there yet. */
+export function ollamaOtherRoutes(): readonly Route[] {
+  const unauthorized: Handler = () => jsonResponse({ error: 'unauthorized', signin_url: '' }, { status: 401 });
+  return [
+    {
+      method: 'GET',
+      path: '/api/status',
+      handler: () => jsonResponse({ cloud: { disabled: true, source: 'config' } }),
+    },
+    {
+      method: 'GET',
+      path: '/api/experimental/model-recommendations',
+      handler: () => jsonResponse({ recommendations: [] }),
+    },
+    { method: 'POST', path: '/api/me', handler: unauthorized },
+    { method: 'POST', path: '/api/signout', handler: unauthorized },
+    { method: 'DELETE', path: '/api/user/keys/:key', handler: unauthorized },
+    { method: 'POST', path: '/api/experimental/web_search', handler: unauthorized },
+    { method: 'POST', path: '/api/experimental/web_fetch', handler: unauthorized },
+    { method: 'POST', path: '/api/create', handler: notYet('creating models') },
+    { method: 'POST', path: '/api/copy', handler: notYet('copying models') },
+    { method: 'POST', path: '/api/push', handler: notYet('pushing models') },
+    { method: 'POST', path: '/api/blobs/:digest', handler: notYet('uploading blobs') },
+    { method: 'GET', path: '/api/blobs/:digest', head: true, handler: notYet('looking for blobs') },
+  ];
+}
+
+function notYet(what: string): Handler {
+  return () => {
+    throw new ClusterError('not-implemented', `${what} is not supported`);
+  };
+}

@@ -1,0 +1,73 @@
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { toModelKey } from '../../cluster/model-names.ts';
+import type { ClusterView } from '../../cluster/views.ts';
+import type { Aliases } from '../../inference/resolve-model.ts';
+import { textResponse } from '../json-response.ts';
+import { listTags, type TagEntry } from '../ollama/model-entries.ts';
+import type { Handler, Route } from '../route.ts';
+
+const notThere = [
+  'responses',
+  'messages',
+  'files',
+  'vector_stores',
+  'audio',
+  'images',
+  'moderations',
+  'batches',
+] as const;
+
+/** What OpenAI's API has besides the generation routes. */
+export function openaiRoutes(cluster: ClusterView, aliases: () => Aliases): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/models',
+      handler: () =>
+        reply({ object: 'list', data: listTags(cluster.nodes, aliases()).map((tag) => toModel(tag.name, tag)) }),
+    },
+    {
+      method: 'GET',
+      path: '/v1/models/:id{.+}',
+      handler: ({ req }) => {
+        const id = req.param('id') ?? '';
+        const tag = listTags(cluster.nodes, aliases()).find((entry) => toModelKey(entry.name) === toModelKey(id));
+        if (tag === undefined) throw unknownModel(id, cluster);
+        return reply(toModel(id, tag));
+      },
+    },
+    ...notThere.flatMap((name) => missingRoutes(`/v1/${name}`)),
+  ];
+}
+
+/** As Ollama's own `/v1` ends its bodies. */
+function reply(value: unknown): Response {
+  return textResponse(`${JSON.stringify(value)}\n`, { contentType: 'application/json' });
+}
+
+function toModel(id: string, tag: TagEntry): object {
+  const slash = tag.name.lastIndexOf('/');
+  return {
+    id,
+    object: 'model',
+    created: Math.floor((Date.parse(tag.modified_at) || 0) / 1_000),
+    owned_by: slash === -1 ? 'library' : tag.name.slice(0, slash),
+    nodes: tag.nodes,
+  };
+}
+
+function unknownModel(id: string, cluster: ClusterView): ClusterError {
+  const nearest = cluster.nearest(id);
+  const hint = nearest.length === 0 ? {} : { hint: `did you mean ${nearest.join(' or ')}?` };
+  return new ClusterError('model-not-found', `model '${id}' not found`, { details: { param: 'model', ...hint } });
+}
+
+function missingRoutes(path: string): Route[] {
+  const handler: Handler = ({ req }) => {
+    throw new ClusterError('not-implemented', `${req.path} is not supported`);
+  };
+  return (['GET', 'POST', 'DELETE'] as const).flatMap((method) => [
+    { method, path, handler },
+    { method, path: `${path}/*`, handler },
+  ]);
+}

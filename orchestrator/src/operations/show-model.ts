@@ -1,0 +1,36 @@
+import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { ServedModelView } from '../cluster/views.ts';
+import type { OperationAnswer, OperationRunner } from './operation-runner.ts';
+import { managesModels, type OperationCluster, placesOf } from './places.ts';
+
+/** Either an engine's own answer, or a model whose engine cannot describe it: then its report is all there is. */
+export type ShownModel =
+  | { readonly form: 'answer'; readonly answer: OperationAnswer }
+  | { readonly form: 'report'; readonly place: ServedModelView };
+
+/**
+ * Describes a model by the engine that has it: one that answers is enough. `fields` are the client's, the model's name
+ * is written over them. Rejects with `model-not-found` or why the last place did not answer.
+ */
+export async function showModel(
+  model: string,
+  fields: Readonly<Record<string, unknown>>,
+  deps: { readonly cluster: OperationCluster; readonly runner: OperationRunner; readonly signal: AbortSignal },
+): Promise<ShownModel> {
+  const places = placesOf(model, deps.cluster);
+  let failure: ClusterError | undefined;
+  for (const place of places) {
+    if (!managesModels(place.engine)) continue;
+    try {
+      const { name: _alias, ...rest } = fields;
+      const operation = { name: 'show', body: { ...rest, model: place.name } } as const;
+      return { form: 'answer', answer: await deps.runner.runWhole(place.engine, operation, deps.signal) };
+    } catch (thrown) {
+      failure = toClusterError(thrown);
+      if (deps.signal.aborted || failure.httpStatus < 500) throw failure;
+    }
+  }
+  const described = places.find((place) => !managesModels(place.engine));
+  if (described !== undefined) return { form: 'report', place: described };
+  throw failure ?? new ClusterError('no-node', `no node that has '${model}' can be reached now`);
+}
