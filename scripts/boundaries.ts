@@ -125,12 +125,12 @@ const ZONES: readonly Zone[] = [
     ],
   },
   {
-    files: ['node-agent/src/{engines,capacity,config}/**'],
+    files: ['node-agent/src/{engines,capacity,config,discovery,logging}/**'],
     bans: [
       ...IN_NODE_AGENT,
       HONO,
       GRPC,
-      folders(['link', 'http', 'jobs'], 'Engines, probes and config are leaves: they do not know who uses them.'),
+      folders(['link', 'http', 'jobs'], 'Engines, probes, discovery, logging and config are leaves: they do not know who uses them.'),
     ],
   },
 ];
