@@ -130,7 +130,10 @@ const ZONES: readonly Zone[] = [
       ...IN_NODE_AGENT,
       HONO,
       GRPC,
-      folders(['link', 'http', 'jobs'], 'Engines, probes, discovery, logging and config are leaves: they do not know who uses them.'),
+      folders(
+        ['link', 'http', 'jobs'],
+        'Engines, probes, discovery, logging and config are leaves: they do not know who uses them.',
+      ),
     ],
   },
 ];
