@@ -43,10 +43,15 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     return [...this.#nodes.values()].filter((node) => node.leftAt === undefined || this.#isListed(node));
   }
 
+  /** A node that is there comes before one of the same name that left. */
   node(name: string): ClusterNode | undefined {
-    for (const node of this.#nodes.values())
-      if (node.name === name && (node.leftAt === undefined || this.#isListed(node))) return node;
-    return undefined;
+    let gone: ClusterNode | undefined;
+    for (const node of this.#nodes.values()) {
+      if (node.name !== name) continue;
+      if (node.leftAt === undefined) return node;
+      if (this.#isListed(node)) gone = node;
+    }
+    return gone;
   }
 
   served(model: string): readonly ServedModel[] {

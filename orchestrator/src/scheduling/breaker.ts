@@ -3,10 +3,12 @@ import CircuitBreaker from 'opossum';
 /** Figures of the contract between the tiers: half of at least five outcomes within 5 s opens, then 6 s of rest. */
 const settings = {
   volumeThreshold: 5,
-  errorThresholdPercentage: 49,
+  errorThresholdPercentage: 49.999,
   rollingCountTimeout: 5_000,
   rollingCountBuckets: 5,
   resetTimeout: 6_000,
+  rollingPercentilesEnabled: false,
+  enableSnapshots: false,
 } as const;
 
 export const breakerStates = ['closed', 'open', 'half-open'] as const;
@@ -20,11 +22,13 @@ export type Settle = (outcome: Outcome) => void;
 /**
  * Health of one model on one engine, judged by finished outcomes only: the attempt itself never runs inside opossum, whose
  * time-outs, capacity and filters would count our own limits as faults. In half-open one probe is let through, everybody
- * else goes elsewhere. opossum counts exactly 50 % as healthy, hence the threshold of 49.
+ * else goes elsewhere. opossum counts exactly the threshold as healthy, hence one just below 50 %.
  */
 export class Breaker {
   readonly #onProbeDue: () => void;
+  /** Exists from the first fault until there was none for a whole window: healthy models pay nothing for it. */
   #circuit: CircuitBreaker<[boolean], void> | undefined;
+  #lastFaultAt = 0;
   #epoch = 0;
   #probing = false;
 
@@ -51,39 +55,48 @@ export class Breaker {
     const epoch = this.#epoch;
     let settled = false;
     return (outcome) => {
-      if (settled) return;
+      if (settled || epoch !== this.#epoch) return;
       settled = true;
-      if (probing) this.#probing = false;
-      if (outcome !== 'neutral' && epoch === this.#epoch) this.#feed(outcome);
-      else if (probing && this.state === 'half-open') this.#onProbeDue();
+      if (outcome !== 'neutral') {
+        // A probe stays under way until the state has changed, which is some promises later: else a second one got in.
+        this.#feed(outcome);
+      } else if (probing) {
+        this.#probing = false;
+        this.#onProbeDue();
+      }
     };
   }
 
-  /** Releases the timers of opossum. */
+  /** Forgets everything and releases the timers of opossum: the node left. What is still under way counts no more. */
   dispose(): void {
     this.#circuit?.shutdown();
     this.#circuit = undefined;
+    this.#changed();
   }
 
   #feed(outcome: 'ok' | 'fault'): void {
-    // A breaker exists only once there was a fault: healthy models pay nothing for it.
-    if (this.#circuit === undefined) {
-      if (outcome === 'ok') return;
-      this.#circuit = this.#create();
+    const now = performance.now();
+    if (outcome === 'fault') {
+      this.#circuit ??= this.#create();
+      this.#lastFaultAt = now;
+    } else if (this.#circuit?.closed === true && now - this.#lastFaultAt > settings.rollingCountTimeout) {
+      this.#circuit.shutdown();
+      this.#circuit = undefined;
     }
-    this.#circuit.fire(outcome === 'ok').catch(ignore);
+    this.#circuit?.fire(outcome === 'ok').catch(ignore);
+  }
+
+  #changed(): void {
+    this.#epoch++;
+    this.#probing = false;
   }
 
   #create(): CircuitBreaker<[boolean], void> {
     const circuit = new CircuitBreaker(report, { ...settings, timeout: false });
-    const changed = () => {
-      this.#epoch++;
-      this.#probing = false;
-    };
-    circuit.on('open', changed);
-    circuit.on('close', changed);
+    circuit.on('open', () => this.#changed());
+    circuit.on('close', () => this.#changed());
     circuit.on('halfOpen', () => {
-      changed();
+      this.#changed();
       this.#onProbeDue();
     });
     return circuit;

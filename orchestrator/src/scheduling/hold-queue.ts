@@ -24,13 +24,20 @@ export function toRank(job: Pick<Queued, 'priority' | 'isEmbedding' | 'heldSince
   return job.heldSince + offset;
 }
 
-interface Entry<Job> {
-  readonly job: Job;
+interface Ranked {
   readonly rank: number;
   /** Breaks ties in order of arrival. */
   readonly order: number;
+}
+
+interface Entry<Job> extends Ranked {
+  readonly job: Job;
+  /** As it was when the job was added. */
+  readonly line: string;
   removed: boolean;
 }
+
+type Precedes = (a: Ranked, b: Ranked) => boolean;
 
 /**
  * Held jobs, one heap per line. Adding, removing and taking the best are O(log n); a line whose head cannot be placed holds
@@ -38,9 +45,15 @@ interface Entry<Job> {
  */
 export class HoldQueue<Job extends Queued> {
   readonly #lines = new Map<string, Line<Job>>();
-  readonly #entries = new Map<string, Entry<Job>>();
+  /** By identity: clients may choose the same id for two requests. */
+  readonly #entries = new Map<Job, Entry<Job>>();
+  readonly #precedes: Precedes;
   #order = 0;
   #bytes = 0;
+
+  constructor(precedes: Precedes = isEarlier) {
+    this.#precedes = precedes;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -51,27 +64,26 @@ export class HoldQueue<Job extends Queued> {
   }
 
   add(job: Job): void {
-    if (this.#entries.has(job.jobId)) throw new Error(`job ${job.jobId} is held already`);
-    const entry: Entry<Job> = { job, rank: toRank(job), order: this.#order++, removed: false };
-    this.#entries.set(job.jobId, entry);
+    if (this.#entries.has(job)) throw new Error(`job ${job.jobId} is held already`);
+    const entry: Entry<Job> = { job, line: job.line, rank: toRank(job), order: this.#order++, removed: false };
+    this.#entries.set(job, entry);
     this.#bytes += job.bodyBytes;
-    let line = this.#lines.get(job.line);
+    let line = this.#lines.get(entry.line);
     if (line === undefined) {
-      line = new Line();
-      this.#lines.set(job.line, line);
+      line = new Line(this.#precedes);
+      this.#lines.set(entry.line, line);
     }
     line.push(entry);
   }
 
   /** False: it was not held. */
   remove(job: Job): boolean {
-    const entry = this.#entries.get(job.jobId);
+    const entry = this.#entries.get(job);
     if (entry === undefined) return false;
     entry.removed = true;
-    this.#entries.delete(job.jobId);
+    this.#entries.delete(job);
     this.#bytes -= job.bodyBytes;
-    const line = this.#lines.get(job.line);
-    if (line?.drop() === true) this.#lines.delete(job.line);
+    if (this.#lines.get(entry.line)?.drop() === true) this.#lines.delete(entry.line);
     return true;
   }
 
@@ -81,29 +93,34 @@ export class HoldQueue<Job extends Queued> {
     for (const [name, line] of this.#lines) {
       if (blocked.has(name)) continue;
       const head = line.head();
-      if (head !== undefined && (best === undefined || precedes(head, best))) best = head;
+      if (head !== undefined && (best === undefined || this.#precedes(head, best))) best = head;
     }
     return best?.job;
   }
 
   has(job: Job): boolean {
-    return this.#entries.has(job.jobId);
+    return this.#entries.has(job);
   }
 
   /** In order of arrival. */
-  *jobs(): Iterable<Job> {
-    for (const entry of this.#entries.values()) yield entry.job;
+  jobs(): Iterable<Job> {
+    return this.#entries.keys();
   }
 }
 
-function precedes(a: Entry<unknown>, b: Entry<unknown>): boolean {
+function isEarlier(a: Ranked, b: Ranked): boolean {
   return a.rank < b.rank || (a.rank === b.rank && a.order < b.order);
 }
 
 /** A binary heap that forgets removed entries when they come to its top, or when they are most of it. */
 class Line<Job> {
+  readonly #precedes: Precedes;
   #heap: Entry<Job>[] = [];
   #live = 0;
+
+  constructor(precedes: Precedes) {
+    this.#precedes = precedes;
+  }
 
   push(entry: Entry<Job>): void {
     this.#live++;
@@ -112,7 +129,7 @@ class Line<Job> {
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = heap[parent];
-      if (above === undefined || !precedes(entry, above)) break;
+      if (above === undefined || !this.#precedes(entry, above)) break;
       heap[at] = above;
       at = parent;
     }
@@ -123,7 +140,7 @@ class Line<Job> {
   drop(): boolean {
     this.#live--;
     if (this.#heap.length > 32 && this.#live < this.#heap.length / 2) {
-      const kept = this.#heap.filter((entry) => !entry.removed).sort((a, b) => (precedes(a, b) ? -1 : 1));
+      const kept = this.#heap.filter((entry) => !entry.removed).sort((a, b) => (this.#precedes(a, b) ? -1 : 1));
       this.#heap = kept;
     }
     return this.#live === 0;
@@ -142,8 +159,8 @@ class Line<Job> {
     for (;;) {
       const left = heap[2 * at + 1];
       const right = heap[2 * at + 2];
-      const child = left !== undefined && right !== undefined && precedes(right, left) ? right : left;
-      if (child === undefined || !precedes(child, last)) break;
+      const child = left !== undefined && right !== undefined && this.#precedes(right, left) ? right : left;
+      if (child === undefined || !this.#precedes(child, last)) break;
       heap[at] = child;
       at = child === left ? 2 * at + 1 : 2 * at + 2;
     }

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { FakeCluster } from '../testing/fake-cluster.ts';
+import { FakeLane, FakeLink } from '../testing/fake-link.ts';
+import { toEngineReport, toModelReport, toNodeReport } from '../testing/reports.ts';
+
+describe('NodeRegistry', () => {
+  it('finds places by any spelling of a model', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    cluster.join('b', { models: [{ name: 'Llama3.2' }] });
+    expect(cluster.registry.served('LLAMA3.2:latest').map((place) => place.engine.node.name)).toEqual(['a', 'b']);
+  });
+
+  it('refuses a second living node of the same name, and names both', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    const twin = Object.assign(new FakeLink('a'), { identity: { ...new FakeLink('a').identity, nodeId: 'other' } });
+    const refusal = cluster.registry.joined(twin, toNodeReport());
+    expect(refusal).toMatchObject({ reason: 'same-name', message: expect.stringContaining('--name') });
+  });
+
+  it('keeps what was learned about a model over a reconnect and over its absence from a report', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    const served = cluster.served('a');
+    node.report([]);
+    expect(cluster.registry.served('llama3.2')).toEqual([]);
+    node.report([{}]);
+    expect(cluster.served('a')).toBe(served);
+    node.leave();
+    cluster.join('a', { epoch: 2 });
+    expect(cluster.served('a')).toBe(served);
+  });
+
+  it('ignores whatever an old connection of a node still says', () => {
+    const cluster = new FakeCluster();
+    const old = cluster.join('a', { lanes: 2 });
+    const renewed = cluster.join('a', { epoch: 2, lanes: 1 });
+    cluster.registry.laneOpened(old.link, new FakeLane(99, 'ollama'));
+    cluster.registry.suspected(old.link);
+    cluster.registry.reported(old.link, toNodeReport({ draining: true }));
+    cluster.registry.left(old.link, 'late');
+    const [node] = cluster.registry.nodes;
+    expect(node).toMatchObject({ state: 'active', epoch: 2, link: renewed.link });
+    expect(node?.engines[0]?.lanes).toMatchObject({ idle: 1, bound: 0, draining: 0 });
+  });
+
+  it('lists the models of a node that left for 30 s, and finds them no longer after', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a').leave();
+    await cluster.clock.advance(29_000);
+    expect(cluster.registry.served('llama3.2')).toHaveLength(1);
+    expect(cluster.registry.nodes).toHaveLength(1);
+    await cluster.clock.advance(2_000);
+    expect(cluster.registry.served('llama3.2')).toEqual([]);
+    expect(cluster.registry.nodes).toEqual([]);
+  });
+
+  it('prefers the node that is there to one of the same name that left', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a').leave();
+    const link = Object.assign(new FakeLink('a'), {
+      identity: { ...new FakeLink('a').identity, nodeId: 'reinstalled' },
+    });
+    cluster.registry.joined(link, toNodeReport());
+    expect(cluster.registry.node('a')?.link).toBe(link);
+  });
+
+  it('goes through suspect, draining and back', () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    const state = () => cluster.registry.node('a')?.state;
+    node.suspect();
+    expect(state()).toBe('suspect');
+    node.recover();
+    expect(state()).toBe('active');
+    node.report([{}], { draining: true });
+    expect(state()).toBe('draining');
+    node.suspect();
+    expect(state()).toBe('draining');
+    node.report([{}]);
+    expect(state()).toBe('active');
+    node.suspect();
+    node.report([{}], { draining: true });
+    expect(state()).toBe('draining');
+    node.leave();
+    expect(state()).toBe('left');
+  });
+
+  it('takes the models of an engine that vanished from the report out', () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { lanes: 0 });
+    const other = toEngineReport({ engineId: 'vllm', models: [toModelReport({ name: 'big' })] });
+    node.report([{}], { engines: [toEngineReport(), other] });
+    expect(cluster.registry.served('big')).toHaveLength(1);
+    node.report([{}]);
+    expect(cluster.registry.served('big')).toEqual([]);
+    expect(cluster.registry.node('a')?.engines.map((engine) => engine.engineId)).toEqual(['ollama']);
+  });
+
+  it('smooths the round trip', () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    cluster.registry.measured(node.link, 10);
+    cluster.registry.measured(node.link, 20);
+    expect(cluster.registry.node('a')?.rttMs).toBeCloseTo(12);
+  });
+});
