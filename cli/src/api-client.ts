@@ -51,7 +51,11 @@ export class ApiClient {
       response = await fetch(`${this.url}${path}`, init);
     } catch (cause) {
       if (signal?.aborted === true) throw cause;
-      throw new ApiError(undefined, `no Waggle answers at ${this.url}; start it with \`npm start\`, or name another with --url`, cause);
+      throw new ApiError(
+        undefined,
+        `no Waggle answers at ${this.url}; start it with \`npm start\`, or name another with --url`,
+        cause,
+      );
     }
     if (!response.ok) throw new ApiError(response.status, await toMessage(response));
     return response;

@@ -17,13 +17,21 @@ export function addChat(program: Command): void {
     .argument('<model>', 'name, alias or name@node')
     .argument('[prompt...]', 'ask once and end')
     .option('--system <text>', 'what the model is told first')
-    .addHelpText('after', '\nExamples:\n  waggle chat llama3.2\n  waggle chat llama3.2 "Why is the sky blue?"\n  echo "Translate: bonjour" | waggle chat qwen3:4b\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  waggle chat llama3.2\n  waggle chat llama3.2 "Why is the sky blue?"\n  echo "Translate: bonjour" | waggle chat qwen3:4b\n',
+    )
     .action(async (model: string, prompt: string[], options: { system?: string }, command: Command) => {
       const { client, output } = toContext(command);
       const history: Message[] = options.system === undefined ? [] : [{ role: 'system', content: options.system }];
       const once = prompt.length > 0 ? prompt.join(' ') : process.stdin.isTTY ? undefined : await readAll();
       if (once === undefined) await converse(client, output, { model, history });
-      else await ask(client, output, { model, messages: [...history, { role: 'user', content: once }], signal: undefined });
+      else
+        await ask(client, output, {
+          model,
+          messages: [...history, { role: 'user', content: once }],
+          signal: undefined,
+        });
     });
 }
 
@@ -36,7 +44,11 @@ async function converse(client: ApiClient, output: Output, chat: { model: string
     if (line.trim() !== '') {
       chat.history.push({ role: 'user', content: line });
       answering = new AbortController();
-      const content = await ask(client, output, { model: chat.model, messages: chat.history, signal: answering.signal });
+      const content = await ask(client, output, {
+        model: chat.model,
+        messages: chat.history,
+        signal: answering.signal,
+      });
       answering = undefined;
       chat.history.push({ role: 'assistant', content });
     }
@@ -45,11 +57,19 @@ async function converse(client: ApiClient, output: Output, chat: { model: string
 }
 
 /** Prints the answer as it comes; what was said before it was stopped counts as said. */
-async function ask(client: ApiClient, output: Output, request: { model: string; messages: readonly Message[]; signal: AbortSignal | undefined }): Promise<string> {
+async function ask(
+  client: ApiClient,
+  output: Output,
+  request: { model: string; messages: readonly Message[]; signal: AbortSignal | undefined },
+): Promise<string> {
   let content = '';
   let isThinking = false;
   try {
-    for await (const line of client.lines('/api/chat', { model: request.model, messages: request.messages }, request.signal)) {
+    for await (const line of client.lines(
+      '/api/chat',
+      { model: request.model, messages: request.messages },
+      request.signal,
+    )) {
       if (output.json) output.data(line);
       const message = isRecord(line['message']) ? line['message'] : {};
       const { thinking, content: text } = message;

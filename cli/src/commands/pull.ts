@@ -8,7 +8,10 @@ export function addPull(program: Command): void {
     .description('download a model to the node it fits best, or to NAME@NODE')
     .argument('<model>', 'name, or name@node')
     .option('--node <names>', 'comma-separated nodes, or * for all')
-    .addHelpText('after', '\nExamples:\n  waggle pull qwen3:4b\n  waggle pull llama3.2@desk\n  waggle pull qwen3:4b --node desk,server\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  waggle pull qwen3:4b\n  waggle pull llama3.2@desk\n  waggle pull qwen3:4b --node desk,server\n',
+    )
     .action(async (model: string, options: { node?: string }, command: Command) => {
       const { client, output } = toContext(command);
       const query = options.node === undefined ? '' : `?node=${encodeURIComponent(options.node)}`;
@@ -24,6 +27,9 @@ export function addPull(program: Command): void {
 function toProgress(line: Record<string, unknown>): string {
   const { status, completed, total, node } = line;
   const where = typeof node === 'string' ? `${node}: ` : '';
-  const share = typeof completed === 'number' && typeof total === 'number' && total > 0 ? ` ${Math.floor((100 * completed) / total)} % of ${toSize(total)}` : '';
+  const share =
+    typeof completed === 'number' && typeof total === 'number' && total > 0
+      ? ` ${Math.floor((100 * completed) / total)} % of ${toSize(total)}`
+      : '';
   return `${where}${typeof status === 'string' ? status : ''}${share}`;
 }

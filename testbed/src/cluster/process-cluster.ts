@@ -26,7 +26,13 @@ export class ProcessCluster implements AsyncDisposable {
   readonly agents: ReadonlyMap<string, WaggleProcess>;
   readonly #folder: string;
 
-  private constructor(parts: { url: string; grpcAddress: string; orchestrator: WaggleProcess; agents: ReadonlyMap<string, WaggleProcess>; folder: string }) {
+  private constructor(parts: {
+    url: string;
+    grpcAddress: string;
+    orchestrator: WaggleProcess;
+    agents: ReadonlyMap<string, WaggleProcess>;
+    folder: string;
+  }) {
     this.url = parts.url;
     this.grpcAddress = parts.grpcAddress;
     this.orchestrator = parts.orchestrator;
@@ -42,7 +48,18 @@ export class ProcessCluster implements AsyncDisposable {
     await writeFile(configFile, options.config ?? '{}\n');
     const orchestrator = new WaggleProcess({
       main: 'orchestrator/src/main.ts',
-      args: ['--config', configFile, '--port', String(port), '--grpc-port', String(grpcPort), '--data', path.join(folder, 'orchestrator'), '--no-local', ...(options.orchestratorArgs ?? [])],
+      args: [
+        '--config',
+        configFile,
+        '--port',
+        String(port),
+        '--grpc-port',
+        String(grpcPort),
+        '--data',
+        path.join(folder, 'orchestrator'),
+        '--no-local',
+        ...(options.orchestratorArgs ?? []),
+      ],
     });
     const grpcAddress = `127.0.0.1:${grpcPort}`;
     const agents = new Map<string, WaggleProcess>();
@@ -70,8 +87,11 @@ export class ProcessCluster implements AsyncDisposable {
   async ready(nodes: number): Promise<void> {
     await until(async () => {
       const response = await fetch(`${this.url}/api/nodes`);
-      const body = (await response.json()) as { nodes: { state: string; engines: { models: unknown[] }[] }[] };
-      return body.nodes.filter((node) => node.state === 'active' && node.engines.some((engine) => engine.models.length > 0)).length >= nodes;
+      const body = (await response.json()) as { nodes: { state: string; engines: { models: number }[] }[] };
+      return (
+        body.nodes.filter((node) => node.state === 'active' && node.engines.some((engine) => engine.models > 0))
+          .length >= nodes
+      );
     });
   }
 
@@ -84,8 +104,20 @@ export class ProcessCluster implements AsyncDisposable {
 async function toAgent(agent: AgentOptions, grpcAddress: string, folder: string): Promise<WaggleProcess> {
   return new WaggleProcess({
     main: 'node-agent/src/main.ts',
-    args: ['--orchestrator', grpcAddress, '--name', agent.name, '--data', path.join(folder, agent.name), '--port', String(await freePort())],
-    env: { LLAMA_BASE_URL: agent.engineUrl, ...(agent.slots === undefined ? {} : { QUEUE_CONCURRENCY: String(agent.slots) }) },
+    args: [
+      '--orchestrator',
+      grpcAddress,
+      '--name',
+      agent.name,
+      '--data',
+      path.join(folder, agent.name),
+      '--port',
+      String(await freePort()),
+    ],
+    env: {
+      LLAMA_BASE_URL: agent.engineUrl,
+      ...(agent.slots === undefined ? {} : { QUEUE_CONCURRENCY: String(agent.slots) }),
+    },
   });
 }
 

@@ -1,0 +1,173 @@
+import { freemem, totalmem } from 'node:os';
+import { styleText } from 'node:util';
+import type { Command } from 'commander';
+import { type ApiClient, ApiError } from '../api-client.ts';
+import { toContext } from '../context.ts';
+import { toSize } from '../output.ts';
+
+type Level = 'ok' | 'warn' | 'bad';
+
+interface Finding {
+  readonly check: string;
+  readonly level: Level;
+  readonly found: string;
+  /** What to do; absent where all is well. */
+  readonly mend?: string;
+}
+
+const engines = [
+  { name: 'Ollama', url: 'http://127.0.0.1:11434/api/version' },
+  { name: 'vLLM', url: 'http://127.0.0.1:8000/v1/models' },
+  { name: 'llama-server', url: 'http://127.0.0.1:8080/health' },
+  { name: 'LM Studio', url: 'http://127.0.0.1:1234/v1/models' },
+];
+const probeMs = 1_500;
+const skewMs = 2_000;
+const lowMemoryBytes = 1e9;
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('look at this machine and the cluster, and say how to mend what is wrong; exit code 1 if anything is')
+    .addHelpText('after', '\nExamples:\n  waggle doctor\n  waggle doctor --url http://server:3001\n')
+    .action(async (_options: unknown, command: Command) => {
+      const { client, output } = toContext(command);
+      const findings = [
+        checkNode(),
+        checkMemory(),
+        ...(await Promise.all(engines.map(checkEngine))),
+        ...(await checkOrchestrator(client)),
+      ];
+      if (output.json) output.data({ findings });
+      else for (const finding of findings) output.print(toLine(finding));
+      if (findings.some((finding) => finding.level === 'bad')) process.exitCode = 1;
+    });
+}
+
+function toLine({ check, level, found, mend }: Finding): string {
+  const mark = { ok: styleText('green', '✓'), warn: styleText('yellow', '!'), bad: styleText('red', '✗') }[level];
+  return `${mark} ${check.padEnd(14)} ${found}${mend === undefined ? '' : `\n  ${' '.repeat(14)} ${mend}`}`;
+}
+
+function checkNode(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major >= 24) return { check: 'Node.js', level: 'ok', found: process.versions.node };
+  return {
+    check: 'Node.js',
+    level: 'bad',
+    found: process.versions.node,
+    mend: 'start through npm (npm start, npm run agent), which fetches Node 24, or install it',
+  };
+}
+
+function checkMemory(): Finding {
+  const found = `${toSize(freemem())} free of ${toSize(totalmem())}`;
+  if (freemem() >= lowMemoryBytes) return { check: 'memory', level: 'ok', found };
+  return {
+    check: 'memory',
+    level: 'warn',
+    found,
+    mend: 'models will not fit; unload some (ollama stop NAME) or close other programs',
+  };
+}
+
+async function checkEngine({ name, url }: { name: string; url: string }): Promise<Finding> {
+  const { host } = new URL(url);
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(probeMs) });
+    if (response.headers.get('server') === 'waggle')
+      return {
+        check: name,
+        level: 'bad',
+        found: `Waggle itself answers at ${host}`,
+        mend: 'an engine must listen there, not Waggle; give Waggle another --port',
+      };
+    const body = await response.text();
+    if (!body.startsWith('{'))
+      return { check: name, level: 'ok', found: `something else answers at ${host}; it is left alone` };
+    const version = /"version":"([^"]+)"/.exec(body)?.[1];
+    return {
+      check: name,
+      level: 'ok',
+      found: `answers at ${host}${version === undefined ? '' : `, version ${version}`}`,
+    };
+  } catch {
+    return { check: name, level: 'ok', found: `not at ${host}` };
+  }
+}
+
+async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
+  const check = 'orchestrator';
+  let status: { version: string };
+  try {
+    status = (await client.get('/api/cluster/status')) as { version: string };
+  } catch (thrown) {
+    const found = thrown instanceof ApiError ? thrown.message : String(thrown);
+    return [{ check, level: 'bad', found, mend: 'start one with npm start' }];
+  }
+  const { nodes } = (await client.get('/api/nodes')) as {
+    nodes: readonly {
+      name: string;
+      state: string;
+      version: string;
+      engines: readonly { kind: string; health: string; problem?: string; models: number }[];
+    }[];
+  };
+  const findings: Finding[] = [
+    { check, level: 'ok', found: `Waggle ${status.version} at ${client.url}` },
+    await checkClock(client),
+  ];
+  if (nodes.length === 0)
+    findings.push({
+      check: 'nodes',
+      level: 'bad',
+      found: 'none',
+      mend: 'start an engine on this machine, or add another machine with waggle join',
+    });
+  for (const node of nodes) {
+    if (node.state !== 'active')
+      findings.push({
+        check: node.name,
+        level: 'warn',
+        found: `is ${node.state}`,
+        mend: 'look at the output of its agent',
+      });
+    if (node.version !== status.version)
+      findings.push({
+        check: node.name,
+        level: 'warn',
+        found: `runs Waggle ${node.version}, the orchestrator ${status.version}`,
+        mend: 'bring both to one version',
+      });
+    for (const engine of node.engines) {
+      if (engine.health !== 'up')
+        findings.push({
+          check: node.name,
+          level: 'warn',
+          found: `${engine.kind} is ${engine.health}`,
+          ...(engine.problem === undefined ? {} : { mend: engine.problem }),
+        });
+      else
+        findings.push({
+          check: node.name,
+          level: engine.models > 0 ? 'ok' : 'warn',
+          found: `${engine.kind}: ${engine.models} models`,
+          ...(engine.models > 0 ? {} : { mend: `get one: waggle pull NAME@${node.name}` }),
+        });
+    }
+  }
+  return findings;
+}
+
+async function checkClock(client: ApiClient): Promise<Finding> {
+  const response = await fetch(`${client.url}/health`);
+  const theirs = Date.parse(response.headers.get('date') ?? '');
+  const apart = Number.isNaN(theirs) ? 0 : Math.abs(Date.now() - theirs);
+  if (apart <= skewMs) return { check: 'clock', level: 'ok', found: 'agrees with the orchestrator’s' };
+  return {
+    check: 'clock',
+    level: 'warn',
+    found: `${Math.round(apart / 1000)} s away from the orchestrator’s`,
+    mend: 'switch on time synchronisation (timedatectl set-ntp true)',
+  };
+}

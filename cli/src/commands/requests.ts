@@ -1,0 +1,139 @@
+import type { Command } from 'commander';
+import { toContext } from '../context.ts';
+import { toTable } from '../output.ts';
+
+interface Terms {
+  readonly rtt: number;
+  readonly load: number;
+  readonly wait: number;
+  readonly prefill: number;
+  readonly decode: number;
+  readonly risk: number;
+  readonly total: number;
+}
+
+interface RequestRow {
+  readonly requestId: string;
+  readonly endpoint: string;
+  readonly model: string;
+  readonly state: string;
+  readonly node?: string;
+  readonly receivedAt: string;
+  readonly firstEventMs?: number;
+  readonly endedMs?: number;
+  readonly decodeRate?: number;
+  readonly usage?: { readonly promptTokens: number; readonly completionTokens: number };
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly attempts: readonly {
+    readonly node: string;
+    readonly model: string;
+    readonly boundMs: number;
+    readonly outcome?: string;
+    readonly reason?: string;
+    readonly decision: {
+      readonly reason: string;
+      readonly chosen: number;
+      readonly heldMs: number;
+      readonly candidates: readonly {
+        readonly node: string;
+        readonly model: string;
+        readonly excluded?: string;
+        readonly prior: boolean;
+        readonly terms?: Terms;
+      }[];
+    };
+  }[];
+}
+
+export function addRequests(program: Command): void {
+  program
+    .command('requests')
+    .description('recent requests; with an id, why one went where it did')
+    .argument('[id]', 'request id (the x-request-id of its answer)')
+    .option('--model <name>', 'only this model')
+    .option('--node <name>', 'only this node')
+    .option('--state <state>', 'held, running, done, failed or client-gone')
+    .option('--limit <count>', 'how many', '20')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  waggle requests\n  waggle requests --state failed\n  waggle requests 5f3a9c\n',
+    )
+    .action(async (id: string | undefined, options: Record<string, string>, command: Command) => {
+      const { client, output } = toContext(command);
+      if (id !== undefined) {
+        const request = (await client.get(`/api/requests/${encodeURIComponent(id)}`)) as RequestRow;
+        if (output.json) output.data(request);
+        else output.print(toStory(request));
+        return;
+      }
+      const query = new URLSearchParams(
+        Object.entries(options).filter(([name]) => ['model', 'node', 'state', 'limit'].includes(name)),
+      );
+      const { requests } = (await client.get(`/api/requests?${query}`)) as { readonly requests: readonly RequestRow[] };
+      if (output.json) output.data({ requests });
+      else
+        output.print(
+          requests.length === 0
+            ? 'no requests yet'
+            : toTable(
+                ['ID', 'WHEN', 'MODEL', 'STATE', 'NODE', 'TRIES', 'FIRST', 'TOTAL', 'TOKENS', 'TOKENS/S'],
+                requests.map(toRow),
+              ),
+        );
+    });
+}
+
+function toRow(request: RequestRow): string[] {
+  const { usage } = request;
+  return [
+    request.requestId,
+    request.receivedAt.slice(11, 19),
+    request.model,
+    request.error === undefined ? request.state : `${request.state} (${request.error.code})`,
+    request.node ?? '',
+    String(request.attempts.length),
+    toMs(request.firstEventMs),
+    toMs(request.endedMs),
+    usage === undefined ? '' : `${usage.promptTokens} + ${usage.completionTokens}`,
+    request.decodeRate === undefined ? '' : request.decodeRate.toFixed(1),
+  ];
+}
+
+function toStory(request: RequestRow): string {
+  const lines = [
+    `${request.endpoint} for ${request.model}: ${request.state}${request.error === undefined ? '' : `, ${request.error.message}`}`,
+    '',
+  ];
+  for (const [index, attempt] of request.attempts.entries()) {
+    const { decision } = attempt;
+    const outcome = attempt.outcome ?? 'running';
+    lines.push(
+      `try ${index + 1}: ${attempt.node} after ${toMs(attempt.boundMs)} (${decision.reason}): ${outcome}${attempt.reason === undefined ? '' : `, ${attempt.reason}`}`,
+    );
+    const rows = decision.candidates.map((candidate, place) => {
+      const { terms } = candidate;
+      const mark = place === decision.chosen ? '→' : '';
+      if (terms === undefined)
+        return [mark, candidate.node, candidate.model, candidate.excluded ?? '', '', '', '', '', '', ''];
+      return [
+        mark,
+        candidate.node,
+        candidate.model,
+        candidate.prior ? 'guessed' : '',
+        ...[terms.rtt, terms.load, terms.wait, terms.prefill, terms.decode, terms.risk].map(toMs),
+        toMs(terms.total),
+      ];
+    });
+    lines.push(
+      toTable(['', 'NODE', 'MODEL', '', 'RTT', 'LOAD', 'WAIT', 'PREFILL', 'DECODE', 'RISK', 'TOTAL'], rows),
+      '',
+    );
+  }
+  lines.push(`first event after ${toMs(request.firstEventMs)}, ended after ${toMs(request.endedMs)}`);
+  return lines.join('\n');
+}
+
+function toMs(ms: number | undefined): string {
+  if (ms === undefined) return '';
+  return ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}

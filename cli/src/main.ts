@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { ApiError } from './api-client.ts';
+import { addChat } from './commands/chat.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addModels } from './commands/models.ts';
+import { addPrograms } from './commands/programs.ts';
+import { addPull } from './commands/pull.ts';
+import { addRequests } from './commands/requests.ts';
+import { addStatus } from './commands/status.ts';
+
+const program = new Command('waggle')
+  .description('one address in front of every LLM on your machines')
+  .version(packageJson.version)
+  .option('--url <url>', 'orchestrator to talk to (WAGGLE_URL, else http://127.0.0.1:3001)')
+  .option('--token <token>', 'admin token, where the orchestrator is on another machine (WAGGLE_ADMIN_TOKEN)')
+  .option('--json', 'print JSON')
+  .enablePositionalOptions()
+  .passThroughOptions(false)
+  .showHelpAfterError('(--help shows what there is)');
+
+for (const add of [addPrograms, addStatus, addModels, addPull, addChat, addRequests, addDoctor]) add(program);
+for (const command of program.commands) {
+  if (command.name() === 'up' || command.name() === 'join') continue;
+  command
+    .option('--json', 'print JSON')
+    .option('--url <url>', 'orchestrator to talk to')
+    .option('--token <token>', 'admin token');
+}
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  if (!(thrown instanceof ApiError)) throw thrown;
+  process.stderr.write(`${thrown.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,50 @@
+import type { NodeView } from './cluster/views.ts';
+
+export interface BannerFacts {
+  readonly version: string;
+  readonly url: string;
+  /** What other machines run to join; undefined while the gRPC port is on loopback. */
+  readonly joinCommand: string | undefined;
+  readonly dataFolder: string;
+  readonly notices: readonly string[];
+}
+
+/** The lines a person sees at start. */
+export function toBanner(facts: BannerFacts): string {
+  const join = facts.joinCommand ?? 'restart with --lan to let other machines join';
+  return [
+    `Waggle ${facts.version}`,
+    '',
+    `  address     ${facts.url}   (Ollama API at /api, OpenAI API at /v1)`,
+    `  add a node  ${join}`,
+    `  data        ${facts.dataFolder}`,
+    ...facts.notices.map((notice) => `  note        ${notice}`),
+    '',
+  ].join('\n');
+}
+
+const shownModels = 8;
+
+/** What was found on a node, one line per engine; what to do where nothing was. */
+export function toEngineLines(nodes: readonly NodeView[]): string {
+  const engines = nodes.flatMap((node) => node.engines.map((engine) => ({ node, engine })));
+  const up = engines.filter(({ engine }) => engine.report.health === 'up');
+  if (up.length === 0) {
+    return [
+      '  engines     none yet: start Ollama (or vLLM, llama-server, LM Studio) and it is found within 10 s,',
+      '              or set LLAMA_BASE_URL to where one is',
+      '',
+    ].join('\n');
+  }
+  return `${up
+    .map(({ node, engine }) => {
+      const models = engine.models.map(({ report }) => `${report.name}${report.state === 'hot' ? ' (hot)' : ''}`);
+      const more = models.length > shownModels ? ` and ${models.length - shownModels} more` : '';
+      const list =
+        models.length === 0
+          ? 'no models yet; get one with: npm run waggle -- pull NAME'
+          : `${models.slice(0, shownModels).join(', ')}${more}`;
+      return `  engine      ${node.name}: ${engine.report.kind} ${engine.report.version} at ${engine.report.url}: ${list}`;
+    })
+    .join('\n')}\n`;
+}

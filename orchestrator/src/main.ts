@@ -1,0 +1,104 @@
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { formatJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { systemClock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import { createWinstonLogger } from '@waggle/shared/observing/winston-logger.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { toBanner, toEngineLines } from './banner.ts';
+import type { CompiledConfig } from './config/compiled-config.ts';
+import { ConfigError } from './config/config-error.ts';
+import { openDataFolder } from './config/data-folder.ts';
+import { processInputs } from './config/process-inputs.ts';
+import { readConfig } from './config/read-config.ts';
+import { ListenError } from './http/server.ts';
+import { startLocalNodes } from './local-nodes.ts';
+import { type Orchestrator, startOrchestrator } from './start.ts';
+
+const { version } = packageJson;
+/** A second signal counts only after this: a terminal under a watcher delivers one Ctrl-C twice. */
+const secondSignalAfterMs = 1_000;
+
+try {
+  const outcome = readConfig(processInputs());
+  if (outcome.kind === 'run') await run(outcome.config);
+  else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${version}\n`);
+} catch (thrown) {
+  if (!isForPeople(thrown)) throw thrown;
+  process.stderr.write(`${thrown.message}\n`);
+  process.exitCode = 1;
+}
+
+/** What a person can mend gets one sentence and no stack. */
+function isForPeople(thrown: unknown): thrown is Error {
+  return thrown instanceof ConfigError || thrown instanceof ListenError;
+}
+
+async function run(config: CompiledConfig): Promise<void> {
+  const data = openDataFolder(config.data);
+  const logger = createWinstonLogger({
+    level: config.logging.level,
+    isTerminal: process.stderr.isTTY === true,
+    ...(config.logging.file && { file: config.logging.file }),
+  });
+  let orchestrator: Orchestrator;
+  try {
+    orchestrator = await startOrchestrator({ config, data, logger, clock: systemClock, version });
+  } catch (thrown) {
+    data[Symbol.dispose]();
+    throw thrown;
+  }
+  const nodes = await startLocalNodes({
+    config,
+    dataFolder: data.path,
+    hostName: hostname(),
+    orchestrator,
+    logger,
+    clock: systemClock,
+  });
+  process.stdout.write(toBanner(toBannerFacts(config, orchestrator, data.path)));
+  process.stdout.write(toEngineLines(orchestrator.registry.nodes));
+  endOnSignal(logger, async () => {
+    await nodes.drain();
+    await orchestrator.drain();
+    await nodes.close();
+    data[Symbol.dispose]();
+  });
+}
+
+function toBannerFacts(config: CompiledConfig, orchestrator: Orchestrator, dataFolder: string) {
+  const { server, cluster } = config;
+  const host = server.host === '0.0.0.0' || server.host === '::' ? hostname() : server.host;
+  const address = cluster.advertise ?? `${hostname()}:${orchestrator.grpcPort}`;
+  const token = orchestrator.joinToken === undefined ? '' : ` --token ${formatJoinToken(orchestrator.joinToken)}`;
+  return {
+    version,
+    url: `http://${host}:${orchestrator.httpPort}${server.basePath}`,
+    joinCommand: cluster.isLoopback ? undefined : `npm run agent -- --orchestrator ${address}${token}`,
+    dataFolder: path.resolve(dataFolder),
+    notices: config.notices,
+  };
+}
+
+/** The first signal drains, a later one ends at once. */
+function endOnSignal(logger: Logger, drain: () => Promise<void>): void {
+  let firstAt: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const now = performance.now();
+    if (firstAt === undefined) {
+      firstAt = now;
+      logger.info('draining', { signal });
+      drain().then(
+        () => process.exit(0),
+        (thrown: unknown) => {
+          logger.error('shutdown-failed', { error: String(thrown) });
+          process.exit(1);
+        },
+      );
+    } else if (now - firstAt > secondSignalAfterMs) {
+      process.exit(1);
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+}

@@ -1,0 +1,148 @@
+import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import { createApp } from './app.ts';
+import { NodeRegistry } from './cluster/node-registry.ts';
+import type { CompiledConfig } from './config/compiled-config.ts';
+import { ConfigError } from './config/config-error.ts';
+import type { DataFolder } from './config/data-folder.ts';
+import { resolveJoinToken } from './config/join-token.ts';
+import { startGrpcServer } from './grpc/start-grpc-server.ts';
+import { type HttpServer, startHttpServer } from './http/server.ts';
+import { type AttachedNode, attachNode } from './in-process/attach-node.ts';
+import { ClusterInference } from './inference/cluster-inference.ts';
+import { ClusterResidency } from './inference/cluster-residency.ts';
+import { Prober } from './inference/prober.ts';
+import { RequestLog } from './inference/request-log.ts';
+import { Watchdog } from './inference/watchdog.ts';
+import { RetryBudget } from './scheduling/retry-budget.ts';
+import { Scheduler } from './scheduling/scheduler.ts';
+
+export interface OrchestratorDeps {
+  readonly config: CompiledConfig;
+  readonly data: Pick<DataFolder, 'path' | 'source' | 'clusterId' | 'adminToken'>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+/** A running orchestrator. */
+export interface Orchestrator {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly registry: NodeRegistry;
+  readonly joinToken: ReturnType<typeof resolveJoinToken>;
+  /** Makes a node of this process part of the cluster; the returned function takes it out. */
+  attach(host: NodeHost): () => void;
+  /** Refuses new requests, lets running ones finish, then ends in order. */
+  drain(): Promise<void>;
+  /** Ends at once. */
+  close(): Promise<void>;
+}
+
+/** Builds every part, in the order of its dependencies, and listens. What was begun is ended again when a later part fails. */
+export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchestrator> {
+  const { config, data, logger, clock, version } = deps;
+  const { limits, server, cluster } = config;
+  const registry = new NodeRegistry({ clock, logger });
+  const aliases = new Map(Object.entries(config.aliases));
+  const scheduler = new Scheduler({
+    registry,
+    limits: {
+      queueSize: server.queueSize,
+      heldBytes: limits.heldBytes,
+      concurrency: server.concurrency,
+      modelLoadMaxMs: limits.modelLoadMaxMs,
+    },
+    clock,
+    logger,
+  });
+  const residency = new ClusterResidency({ registry, scheduler, aliases: () => aliases, logger });
+  const requests = new RequestLog(limits.recentRequests);
+  const now = () => clock.now();
+  const inferenceDeps = {
+    scheduler,
+    budget: new RetryBudget(),
+    requests,
+    watchdog: new Watchdog(clock),
+    residency,
+    limits,
+    clock,
+    now,
+    logger,
+  };
+  const inference = new ClusterInference(inferenceDeps, registry, () => aliases);
+  new Prober({ scheduler, clock, logger });
+
+  const joinToken = resolveJoinToken(cluster, data);
+  const app = createApp({
+    config,
+    clusterId: data.clusterId,
+    adminToken: data.adminToken,
+    version,
+    inference,
+    residency,
+    cluster: registry,
+    scheduler,
+    requests,
+    aliases: () => aliases,
+    logger,
+    clock,
+  });
+  const grpc = await startGrpcServer(
+    {
+      host: cluster.host,
+      port: cluster.grpcPort,
+      joinToken,
+      clusterId: data.clusterId,
+      version,
+      lanesPerNode: limits.lanesPerNode,
+      logger,
+      clock,
+    },
+    registry,
+  );
+  let http: HttpServer;
+  try {
+    http = await startHttpServer(app, server, clock);
+  } catch (thrown) {
+    await grpc.close();
+    app.dispose();
+    throw thrown;
+  }
+  const attached = new Set<AttachedNode>();
+  const end = async () => {
+    for (const node of attached) node.close();
+    await grpc.close();
+    app.dispose();
+  };
+  return {
+    httpPort: http.port,
+    grpcPort: grpc.port,
+    registry,
+    joinToken,
+    attach(host) {
+      const node = attachNode(host, registry, { clock, lanesPerNode: limits.lanesPerNode });
+      if (node.refusal !== undefined)
+        throw new ConfigError({
+          key: 'nodes',
+          source: 'nodes',
+          problem: node.refusal.message,
+          expected: 'names that differ',
+        });
+      attached.add(node);
+      return () => {
+        attached.delete(node);
+        node.close();
+      };
+    },
+    async drain() {
+      await http.drain();
+      await end();
+    },
+    async close() {
+      await http.close();
+      await end();
+    },
+  };
+}
