@@ -27,6 +27,11 @@ const pauseMs = { first: 1_000, most: 8_000 };
 export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdict {
   if (failure.kind === 'declined') return { action: 'retry', costs: false, excludeMs: declinedMs };
   if (failure.kind === 'lost') return { action: 'retry', costs: false, excludeMs: reconnectMs };
+  // The node ended its work, not we: it is shutting down.
+  if (failure.end.outcome === 'cancelled') return { action: 'retry', costs: false, excludeMs: reconnectMs };
+  // Deleted behind our back; another node may have it still.
+  if (failure.end.failure?.code === 'model-not-found')
+    return { action: 'retry', costs: false, excludeMs: Number.POSITIVE_INFINITY };
   const cause = failure.end.failure?.cause;
   switch (cause) {
     case 'unreachable':

@@ -27,7 +27,7 @@ const predictionFactor = 4;
  */
 export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly jobId: string;
-  readonly line: string;
+  line: string;
   readonly priority: Priority;
   readonly isEmbedding: boolean;
   readonly heldSince: number;
@@ -213,6 +213,8 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   #retry(placement: Placement, excludeMs: number, error: ClusterError): void {
     this.#opening = [];
     this.tried.set(placement, this.#deps.clock.now() + excludeMs);
+    // It can go to fewer places than the others now, and must not hold them up as the head of their line.
+    this.line = `${toLine(this.#request, this)}!${this.jobId}`;
     this.lastError = error;
     this.record.state = 'held';
     this.#deps.logger.debug('attempt-failed', { requestId: this.jobId, node: placement.node, error: error.message });
@@ -302,7 +304,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
 }
 
 /** Jobs that any place takes or refuses alike share a line of the hold queue. */
-function toLine(request: InferenceRequest, resolved: ResolvedModel): string {
+function toLine(request: InferenceRequest, resolved: Pick<ResolvedModel, 'targets' | 'onlyNode'>): string {
   const { needs, numCtx } = request.facts;
   return `${resolved.targets.join('|')}@${resolved.onlyNode ?? ''}#${needs.join('+')}#${numCtx ?? ''}`;
 }
