@@ -1,12 +1,12 @@
 import type { Dialect } from '../dialect.ts';
-import { classifyError } from './classify-error.ts';
 import { createAnswerEncoder } from './answer-encoder.ts';
+import { classifyError } from './classify-error.ts';
 import { contentType } from './content-type.ts';
-import { createEventReader, readWholeEvents } from './event-reader.ts';
-import { createNativeReader, readWholeNative } from './native-reader.ts';
 import { decodeRequest } from './decode-request.ts';
 import { encodeRequest } from './encode-request.ts';
+import { createEventReader, readWholeEvents } from './event-reader.ts';
 import { inspectRequest } from './inspect-request.ts';
+import { createNativeReader, readWholeNative } from './native-reader.ts';
 import { renderError, renderStreamError } from './render-error.ts';
 
 export const ollama: Dialect = {

@@ -1,0 +1,47 @@
+import { ClusterError } from '../../errors/cluster-error.ts';
+
+/** Type of each of Ollama's options, in its own words. Options it does not know it ignores. */
+export const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | 'array'>> = {
+  num_keep: 'integer',
+  seed: 'integer',
+  num_predict: 'integer',
+  top_k: 'integer',
+  top_p: 'float32',
+  min_p: 'float32',
+  typical_p: 'float32',
+  repeat_last_n: 'integer',
+  temperature: 'float32',
+  repeat_penalty: 'float32',
+  presence_penalty: 'float32',
+  frequency_penalty: 'float32',
+  stop: 'array',
+  num_ctx: 'integer',
+  num_batch: 'integer',
+  num_gpu: 'integer',
+  main_gpu: 'integer',
+  use_mmap: 'boolean',
+  num_thread: 'integer',
+  draft_num_predict: 'integer',
+};
+
+/** Throws `bad-request` with Ollama's text for an option of the wrong type. A fraction where an integer belongs is cut off there. */
+export function checkOptions(options: Readonly<Record<string, unknown>>): void {
+  for (const name in options) {
+    const value = options[name];
+    if (value === null || value === undefined) continue;
+    const type = Object.hasOwn(optionTypes, name) ? optionTypes[name] : undefined;
+    if (type === undefined || isOfType(value, type)) continue;
+    const isMixed = type === 'array' && Array.isArray(value);
+    throw new ClusterError(
+      'bad-request',
+      `option ${JSON.stringify(name)} must be of ${isMixed ? 'an array of strings' : `type ${type}`}`,
+      { details: { param: `options.${name}` } },
+    );
+  }
+}
+
+function isOfType(value: unknown, type: 'integer' | 'float32' | 'boolean' | 'array'): boolean {
+  if (type === 'boolean') return typeof value === 'boolean';
+  if (type === 'array') return Array.isArray(value) && value.every((item) => typeof item === 'string');
+  return typeof value === 'number';
+}

@@ -1,0 +1,5 @@
+import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
+
+export function contentType(endpoint: EndpointName, stream: boolean): string {
+  return stream && endpoints[endpoint].kind !== 'embedding' ? 'text/event-stream' : 'application/json';
+}

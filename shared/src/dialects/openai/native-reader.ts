@@ -1,0 +1,74 @@
+import { batchKind, type NativeBatch } from '../../chat/answer-batch.ts';
+import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
+import { toBuffer } from '../../streams/remainder.ts';
+import type { JobStats, ModelRewrite, NativeReader, NativeReaderOptions, WholeAnswer } from '../dialect.ts';
+import { sseFraming } from '../framing.ts';
+import type { JsonObject } from '../json-value.ts';
+import type { Holes } from '../line-shape.ts';
+import { NativeStream, parse } from '../native-stream.ts';
+import { parseOutsideArrays, withModel } from '../outside-arrays.ts';
+import { endedEarly, notAnAnswer, notJson } from '../stream-errors.ts';
+import { createWholeReader } from '../whole-reader.ts';
+import { choicesOf, createAnswerReading, toChunk, toUsage } from './answer-reading.ts';
+
+const holes: Holes = {
+  content: batchKind.text,
+  text: batchKind.text,
+  reasoning: batchKind.thinking,
+  reasoning_content: batchKind.thinking,
+};
+
+export function createNativeReader(endpoint: EndpointName, options: NativeReaderOptions): NativeReader {
+  const { stream, rewriteModel, stripUsage } = options;
+  if (!stream || endpoints[endpoint].kind === 'embedding') {
+    return createWholeReader((bytes) => readWholeNative(endpoint, bytes, rewriteModel));
+  }
+  return new NativeStream({
+    framing: sseFraming,
+    reading: createAnswerReading(),
+    holes,
+    rewriteModel,
+    stripUsage,
+  });
+}
+
+export function readWholeNative(
+  endpoint: EndpointName,
+  bytes: Uint8Array,
+  rewriteModel?: ModelRewrite,
+): WholeAnswer<NativeBatch> {
+  const body = toBuffer(bytes);
+  if (body.length === 0) throw endedEarly();
+  if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(body, rewriteModel);
+  const reading = createAnswerReading();
+  const answer = parse(body.toString('utf8'));
+  const kinds = reading.read(answer) & ~batchKind.opening;
+  if (choicesOf(toChunk(answer)).length === 0) throw notAnAnswer('no choices');
+  const { stats } = reading;
+  const deltas = stats.usage?.completionTokens ?? 1;
+  return {
+    batch: { form: 'native', kinds: kinds | batchKind.end, deltas, bytes: withModel(body, rewriteModel) },
+    stats,
+  };
+}
+
+function readEmbeddings(body: Buffer, rewriteModel: ModelRewrite | undefined): WholeAnswer<NativeBatch> {
+  const parsed = parseOutsideArrays(body);
+  if (parsed === undefined) throw notJson(undefined);
+  const answer = toChunk(parsed);
+  if (!Array.isArray(answer['data'])) throw notAnAnswer('no data');
+  return {
+    batch: {
+      form: 'native',
+      kinds: batchKind.embeddings | batchKind.end,
+      deltas: 0,
+      bytes: withModel(body, rewriteModel),
+    },
+    stats: embeddingStats(answer),
+  };
+}
+
+export function embeddingStats(answer: JsonObject): JobStats {
+  const usage = toUsage(answer['usage']);
+  return { finishReason: 'stop', ...(usage === undefined ? {} : { usage }) };
+}
