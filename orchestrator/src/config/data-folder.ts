@@ -1,0 +1,81 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { DataConfig } from './compiled-config.ts';
+import { ConfigError } from './config-error.ts';
+import { describeFileError, type LockHolder, lockFolder } from './folder-lock.ts';
+import { readOrMakeSecret } from './secret-file.ts';
+
+/** The folder of this process, locked until it is disposed. */
+export interface DataFolder extends Disposable {
+  readonly path: string;
+  /** Who chose the folder, for messages. */
+  readonly source: string;
+  /** Bearer token for administration from other machines; kept in `admin-token`. */
+  readonly adminToken: string;
+  /** Stable over restarts; kept in `cluster-id`. */
+  readonly clusterId: string;
+}
+
+const ADMIN_TOKEN = /^[\w.~+/=-]{32,256}$/;
+const CLUSTER_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Makes the folder where it is missing (for this user alone), locks it and makes what belongs into it once.
+ *
+ * @throws ConfigError when another process has it, when it cannot be written, when a file in it is damaged
+ */
+export function openDataFolder({ folder, source: chosenBy }: DataConfig): DataFolder {
+  const source = chosenBy === 'default' ? 'data' : chosenBy;
+  const refuse = (problem: string, cause?: unknown) =>
+    new ConfigError({ key: 'data', source, problem, expected: 'a folder of its own that can be written' }, { cause });
+  try {
+    makeFolder(folder);
+  } catch (cause) {
+    throw refuse(cannotBeUsed(folder, describeFileError(cause)), cause);
+  }
+  const result = lockFolder(folder);
+  if (result.kind === 'held') throw refuse(inUse(folder, result.holder));
+  if (result.kind === 'failed') throw refuse(cannotBeUsed(folder, result.problem), result.cause);
+  const { lock } = result;
+  try {
+    const adminToken = kept(folder, 'admin-token', ADMIN_TOKEN, () => randomBytes(32).toString('base64url'));
+    const clusterId = kept(folder, 'cluster-id', CLUSTER_ID, randomUUID);
+    return { path: folder, source, adminToken, clusterId, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+  } catch (cause) {
+    lock[Symbol.dispose]();
+    if (cause instanceof DamagedFile) throw refuse(cause.message);
+    throw refuse(cannotBeUsed(folder, describeFileError(cause)), cause);
+  }
+}
+
+// Not `recursive: true`, which never returns where folders vanish as they are made, as in /proc.
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (cause) {
+    // Another start may have been quicker.
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw cause;
+  }
+}
+
+class DamagedFile extends Error {}
+
+function kept(folder: string, name: string, form: RegExp, make: () => string): string {
+  const file = path.join(folder, name);
+  const text = readOrMakeSecret(file, make);
+  if (!form.test(text)) throw new DamagedFile(`${file} is damaged; delete it and a new one is made`);
+  return text;
+}
+
+function cannotBeUsed(folder: string, why: string): string {
+  return `the data folder ${folder} cannot be used: ${why}; name another with --data DIR`;
+}
+
+function inUse(folder: string, holder: LockHolder | undefined): string {
+  const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host}, since ${holder.since})`;
+  return `the data folder ${folder} is in use by another Waggle${who}; stop that one, or name another folder with --data DIR`;
+}

@@ -1,0 +1,78 @@
+// Environment variables that set keys of the configuration.
+import type { ConfigProblem } from './config-error.ts';
+import { environmentName, listKeys } from './key-index.ts';
+import { nearestName } from './nearest.ts';
+import { configSchema } from './schema.ts';
+import { type Source, Sources } from './sources.ts';
+import { readYaml } from './yaml-text.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Names the configuration file when `--config` does not. */
+export const CONFIG_FILE_VARIABLE = 'WAGGLE_CONFIG';
+
+// Variables of other programs that say the same as a key of ours. WAGGLE_<KEY> beats them.
+const WELL_KNOWN: readonly (readonly [name: string, path: readonly string[]])[] = [
+  ['OLLAMA_ORIGINS', ['server', 'origins']],
+  ['OLLAMA_HOST', ['local', 'ollamaHost']],
+  ['LLAMA_BASE_URL', ['local', 'engineUrl']],
+  ['QUEUE_CONCURRENCY', ['local', 'slots']],
+  ['MONGODB_URI', ['mongodb', 'uri']],
+];
+
+export interface EnvironmentValue {
+  readonly path: readonly string[];
+  readonly value: unknown;
+  readonly source: Source;
+}
+
+export interface EnvironmentResult {
+  /** Later ones beat earlier ones. */
+  readonly values: readonly EnvironmentValue[];
+  readonly problems: readonly ConfigProblem[];
+  readonly notices: readonly string[];
+}
+
+/** An empty variable counts as absent: compose files pass on what is not set that way. */
+export function readEnvironment(environment: Environment): EnvironmentResult {
+  const values: EnvironmentValue[] = [];
+  const problems: ConfigProblem[] = [];
+  const take = (name: string, path: readonly string[], isTree: boolean) => {
+    const written = environment[name]?.trim();
+    if (written === undefined || written === '') return;
+    const source: Source = { kind: 'environment', where: name };
+    if (!isTree) {
+      values.push({ path, value: written, source });
+      return;
+    }
+    const result = readYaml(written, { sourceAt: () => source, sources: new Sources(), base: path });
+    problems.push(...result.problems);
+    values.push({ path, value: result.value, source });
+  };
+  for (const [name, path] of WELL_KNOWN) take(name, path, false);
+  const settable = settableKeys();
+  for (const { name, path, isTree } of settable) take(name, path, isTree);
+  const known = [...settable.map(({ name }) => name), CONFIG_FILE_VARIABLE];
+  return { values, problems, notices: misspelt(environment, known) };
+}
+
+/** Keys inside list items and aliases have no variable: `models` and `nodes` are set as a whole, in YAML or JSON. */
+function settableKeys() {
+  const keys = listKeys(configSchema).map(({ path }) => path);
+  const isInside = (path: readonly string[]) => path.some((step) => step === '[]' || step === '<alias>');
+  const trees = new Set(keys.filter(isInside).map(([first]) => first));
+  return keys
+    .filter((path) => !isInside(path))
+    .map((path) => ({ path, name: environmentName(path), isTree: path.length === 1 && trees.has(path[0]) }));
+}
+
+function misspelt(environment: Environment, known: readonly string[]): string[] {
+  return Object.keys(environment).flatMap((name) => {
+    if (!name.startsWith('WAGGLE_') || known.includes(name)) return [];
+    const near = nearestName(
+      name.slice('WAGGLE_'.length),
+      known.map((each) => each.slice('WAGGLE_'.length)),
+    );
+    return near === undefined ? [] : [`${name} is not read; did you mean WAGGLE_${near}?`];
+  });
+}

@@ -1,0 +1,102 @@
+// File, environment and flags → one tree of raw values that remembers where each came from.
+import path from 'node:path';
+import { ConfigError, type ConfigProblem, throwProblems } from './config-error.ts';
+import { CONFIG_FILE_VARIABLE, type Environment, readEnvironment } from './environment.ts';
+import type { FlagValue } from './flags.ts';
+import { Sources } from './sources.ts';
+import { readYaml } from './yaml-text.ts';
+
+/** What the configuration needs to know of the process; nothing else of it is read. */
+export interface ConfigInputs {
+  /** Without the program's own name. */
+  readonly argv: readonly string[];
+  readonly environment: Environment;
+  readonly workingFolder: string;
+  /** Undefined where the user has none. */
+  readonly homeFolder: string | undefined;
+  readonly platform: NodeJS.Platform;
+  /** The text of a file; undefined when there is no such file; throws when it cannot be read. */
+  readonly readText: (path: string) => string | undefined;
+}
+
+export interface LoadedConfig {
+  /** Not yet validated. */
+  readonly tree: unknown;
+  readonly sources: Sources;
+  readonly notices: readonly string[];
+  /** Absolute path of the file that was read; undefined when there was none. */
+  readonly file: string | undefined;
+  readonly inputs: ConfigInputs;
+}
+
+const DEFAULT_FILE = 'config.yaml';
+
+/**
+ * Reads everything that may configure the orchestrator: flags beat the environment, which beats the file.
+ *
+ * @throws ConfigError when the file is missing though asked for, unreadable or no valid YAML
+ */
+export function loadConfig(
+  inputs: ConfigInputs,
+  flags: { readonly configFile: string | undefined; readonly values: readonly FlagValue[] },
+): LoadedConfig {
+  const sources = new Sources();
+  const file = readFile(inputs, flags.configFile, sources);
+  const environment = readEnvironment(inputs.environment);
+  throwProblems([...file.problems, ...environment.problems]);
+  let tree: unknown = file.tree ?? {};
+  for (const { path: keyPath, value, source } of environment.values) {
+    tree = setAt(tree, keyPath, value);
+    sources.replace(keyPath, source);
+  }
+  for (const { path: keyPath, value, flag } of flags.values) {
+    tree = setAt(tree, keyPath, value);
+    sources.replace(keyPath, { kind: 'flag', where: flag });
+  }
+  return { tree, sources, notices: environment.notices, file: file.path, inputs };
+}
+
+interface FileResult {
+  readonly tree: unknown;
+  readonly path: string | undefined;
+  readonly problems: readonly ConfigProblem[];
+}
+
+function readFile(inputs: ConfigInputs, flagged: string | undefined, sources: Sources): FileResult {
+  const byVariable = inputs.environment[CONFIG_FILE_VARIABLE]?.trim();
+  const asked = flagged ?? (byVariable === '' ? undefined : byVariable);
+  const name = asked ?? DEFAULT_FILE;
+  const asker = flagged === undefined ? CONFIG_FILE_VARIABLE : '--config';
+  const fullPath = path.resolve(inputs.workingFolder, name);
+  let text: string | undefined;
+  try {
+    text = inputs.readText(fullPath);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const problem = `cannot be read (${why.split('\n')[0]})`;
+    throw new ConfigError({ key: '', source: name, problem, expected: 'a readable file' }, { cause });
+  }
+  if (text === undefined) {
+    if (asked === undefined) return { tree: undefined, path: undefined, problems: [] };
+    throw new ConfigError({
+      key: '',
+      source: asker,
+      problem: `there is no file ${fullPath}`,
+      expected: 'an existing file',
+    });
+  }
+  const { value, problems } = readYaml(text, {
+    sourceAt: (line) => ({ kind: 'file', where: `${name}:${line}` }),
+    sources,
+    base: [],
+  });
+  return { tree: value, path: fullPath, problems };
+}
+
+// Leaves a parent that is no mapping as it is, so that it is refused and not covered up.
+function setAt(tree: unknown, [step, ...rest]: readonly string[], value: unknown): unknown {
+  if (step === undefined) return value;
+  if (tree !== undefined && (typeof tree !== 'object' || tree === null || Array.isArray(tree))) return tree;
+  const parent: Record<string, unknown> = { ...tree };
+  return { ...parent, [step]: setAt(parent[step], rest, value) };
+}
