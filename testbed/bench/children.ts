@@ -1,0 +1,37 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** A program of the repository in a process of its own, until disposed. */
+export class BenchChild implements AsyncDisposable {
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Resolves with the first line it prints. */
+  static async start(main: string, args: readonly string[]): Promise<{ child: BenchChild; line: string }> {
+    const child = spawn(process.execPath, [path.join(root, main), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8');
+    while (!text.includes('\n')) {
+      const [chunk] = (await once(child.stdout, 'data')) as [string];
+      text += chunk;
+    }
+    child.stdout.resume();
+    return { child: new BenchChild(child), line: text.slice(0, text.indexOf('\n')) };
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+}
