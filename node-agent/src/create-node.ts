@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { hostname, networkInterfaces } from 'node:os';
+import type { Hardware, NodeIdentity } from '@waggle/shared/cluster/node.ts';
+import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { basicHardware, findGpus } from './capacity/hardware.ts';
+import { toCandidates } from './discovery/candidates.ts';
+import { type EngineAddress, toEngineId } from './discovery/engine-address.ts';
+import { EngineDiscovery, type Finding } from './discovery/engine-discovery.ts';
+import { identify } from './discovery/identify.ts';
+import { EngineNode } from './engine-node.ts';
+import { createEngine, type EngineSettings } from './engines/create-engine.ts';
+import { keptText } from './identity/kept-text.ts';
+import { findMachineId } from './identity/machine-id.ts';
+
+export type { EngineAddress } from './discovery/engine-address.ts';
+export type { Finding } from './discovery/engine-discovery.ts';
+export type { EngineSettings } from './engines/create-engine.ts';
+
+/** Which engines a node serves: those named, or whatever is found on this machine. */
+export type EngineSource =
+  | { readonly kind: 'fixed'; readonly engines: readonly EngineAddress[] }
+  | { readonly kind: 'discover'; readonly ollamaUrl?: string; readonly candidates?: readonly EngineAddress[] };
+
+export interface NodeOptions {
+  /** The host's name unless given. */
+  readonly name?: string;
+  /** Made where it is missing; the node's id is kept in it. */
+  readonly dataDir: string;
+  /** Instead of the kept one, for a node that is known by its configuration. Stable over restarts. */
+  readonly nodeId?: string;
+  readonly engines: EngineSource;
+  /** What the environment and the configuration say about the engines. */
+  readonly settings?: EngineSettings;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A node of this machine: serves the engines to whichever links it is given. */
+export interface LocalNode extends NodeHost {
+  /** What answers where an engine may be and is none. */
+  readonly findings: readonly Finding[];
+  /** Takes nothing new; resolves when nothing runs any more. */
+  drain(): Promise<void>;
+  /** Ends at once: jobs fail, engines are left as they are. */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds a node. Resolves when its engines were asked once: what is up is in its first report.
+ *
+ * @throws when the data folder cannot be written
+ */
+export async function createNode(options: NodeOptions): Promise<LocalNode> {
+  const { dataDir, logger, clock, settings = {} } = options;
+  const [nodeId, machineId] = await Promise.all([
+    options.nodeId ?? keptText(dataDir, 'node-id', uuid, () => randomUUID()),
+    findMachineId(dataDir),
+  ]);
+  const identity: NodeIdentity = {
+    nodeId,
+    bootId: randomUUID(),
+    name: options.name ?? hostname(),
+    machineId,
+    version: packageJson.version,
+  };
+  let hardware: Hardware = basicHardware();
+  const node = new EngineNode({ identity, labels: options.labels ?? {}, hardware: () => hardware, clock, logger });
+  const add = (address: EngineAddress) =>
+    node.add(createEngine({ ...address, engineId: toEngineId(address), settings, clock }));
+  let discovery: EngineDiscovery | undefined;
+  if (options.engines.kind === 'fixed') {
+    await Promise.all(options.engines.engines.map(add));
+  } else {
+    const { ollamaUrl, candidates = toCandidates(ollamaUrl) } = options.engines;
+    discovery = new EngineDiscovery({
+      candidates,
+      identify: (address, signal) => identify(address, clock, signal),
+      ownAddresses: findOwnAddresses,
+      found: add,
+      clock,
+      logger,
+    });
+    await discovery.start();
+  }
+  // Asks other programs, which may take seconds: the node serves meanwhile.
+  void findGpus().then(
+    (gpus) => {
+      hardware = { ...hardware, gpus };
+      if (gpus.length > 0) node.reports.changed();
+    },
+    (thrown: unknown) => logger.warn('gpus-unknown', { error: String(thrown) }),
+  );
+  return {
+    identity,
+    reports: node.reports,
+    slots: node.slots,
+    get findings() {
+      return discovery?.findings ?? [];
+    },
+    run: (job, body, output) => node.run(job, body, output),
+    operate: (request, content, signal) => node.operate(request, content, signal),
+    load: (command, signal) => node.load(command, signal),
+    unload: (command) => node.unload(command),
+    drain: () => node.drain(),
+    async close() {
+      discovery?.stop();
+      await node.close();
+    },
+  };
+}
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function findOwnAddresses(): ReadonlySet<string> {
+  const own = new Set([hostname().toLowerCase()]);
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { address } of addresses ?? []) own.add(address.toLowerCase());
+  }
+  return own;
+}

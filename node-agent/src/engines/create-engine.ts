@@ -1,0 +1,28 @@
+import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Engine } from './engine.ts';
+import { createOllamaEngine } from './ollama/ollama-engine.ts';
+import type { OllamaSettings } from './ollama/survey.ts';
+import { createOpenAiEngine } from './openai-compatible/openai-engine.ts';
+
+/** What operators may decide about engines; each takes what concerns it. */
+export type EngineSettings = OllamaSettings;
+
+export interface EngineOptions {
+  readonly engineId: string;
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly apiKey?: string;
+  readonly settings: EngineSettings;
+  readonly clock: Clock;
+}
+
+/** Every kind of engine. A new one is a folder and a line here. */
+const createEngineOf: Readonly<Record<DialectName, (options: EngineOptions) => Engine>> = {
+  ollama: createOllamaEngine,
+  openai: createOpenAiEngine,
+};
+
+export function createEngine(options: EngineOptions): Engine {
+  return createEngineOf[options.dialect](options);
+}

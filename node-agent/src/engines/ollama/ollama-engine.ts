@@ -1,0 +1,40 @@
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Engine, EngineIdentity } from '../engine.ts';
+import { EngineRun } from '../engine-run.ts';
+import { EngineHttp } from '../transport/engine-http.ts';
+import { runOllamaOperation } from './operations.ts';
+import { OllamaResidency } from './residency.ts';
+import { toOllamaJob } from './run.ts';
+import { OllamaProbe, type OllamaSettings } from './survey.ts';
+
+export interface OllamaEngineOptions {
+  readonly engineId: string;
+  /** Without `/api` and without a trailing slash. */
+  readonly url: string;
+  readonly apiKey?: string;
+  readonly settings: OllamaSettings;
+  readonly clock: Clock;
+}
+
+/** An Ollama, driven by `/api/*` alone: its `/v1` would drop num_ctx and keep_alive. */
+export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: OllamaEngineOptions): Engine {
+  const { origin, pathname } = new URL(url);
+  const pathPrefix = pathname === '/' ? '' : pathname;
+  const http = new EngineHttp({ origin, apiKey, clock });
+  const residency = new OllamaResidency(http, pathPrefix);
+  const probe = new OllamaProbe({ http, pathPrefix, settings, loading: residency.loading });
+  const identity: EngineIdentity = { engineId, dialect: 'ollama', url };
+  return {
+    identity,
+    probe,
+    models: {
+      load: (command, signal) => residency.load(command, signal),
+      unload: (command, signal) => residency.unload(command, signal),
+      operate: (request, content, signal) => runOllamaOperation(http, pathPrefix, request, content, signal),
+    },
+    run: (job, body, output) =>
+      new EngineRun({ http, clock }, job, output).start(() => toOllamaJob(job, body, pathPrefix)),
+    lastSignOfLife: () => http.lastByteAt,
+    close: () => http.close(),
+  };
+}

@@ -1,0 +1,38 @@
+import type { EngineHeaders } from '@waggle/shared/dialects/dialect.ts';
+
+/** One request to an engine. The body is bytes, so that it can be sent again. */
+export interface EngineRequest {
+  readonly method: 'GET' | 'POST' | 'HEAD' | 'DELETE';
+  /** Path and query on the engine's origin. */
+  readonly path: string;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Known length of a body that is a stream. */
+  readonly contentLength?: number;
+}
+
+/** Follows one call. Exactly one of `ended` and `failed` comes, last; none of them after `abort`. */
+export interface CallObserver {
+  head(status: number, headers: EngineHeaders): void;
+  /** Everything that arrived together. False: nothing more until `resume`. */
+  data(bytes: Uint8Array): boolean;
+  ended(): void;
+  failed(failure: CallFailure): void;
+}
+
+export interface RunningCall {
+  /** Destroys the connection; `closed` is called once it is gone, and the observer hears nothing more. */
+  abort(closed?: () => void): void;
+  resume(): void;
+}
+
+/**
+ * `unreachable`: the request was certainly not begun (no connection came about). `broken`: the connection was lost, or what
+ * came over it was no HTTP.
+ */
+export interface CallFailure {
+  readonly kind: 'unreachable' | 'broken';
+  readonly message: string;
+  /** Nobody listens at that address. */
+  readonly refused: boolean;
+  readonly cause: unknown;
+}

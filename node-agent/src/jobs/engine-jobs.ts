@@ -1,0 +1,125 @@
+import type { DeclineReason, JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
+import type { JobOutput, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
+import PQueue from 'p-queue';
+
+/** Starts a job on its engine. */
+export type StartJob = (job: JobHeader, body: Uint8Array, output: JobOutput) => RunningJob;
+
+const queuePriority: Readonly<Record<Priority, number>> = { high: 2, normal: 1, low: 0 };
+
+/**
+ * The jobs of one engine: reserve, queue, run. A place is reserved before a job is queued, so with correct lanes nothing ever
+ * waits here. The queue is given no time limit and no signal: a slot is free when the engine stopped, not before.
+ *
+ * Invariant: reserved = running + waiting <= slots at the time of reserving.
+ */
+export class EngineJobs {
+  readonly #start: StartJob;
+  readonly #changed: () => void;
+  readonly #queue = new PQueue({ concurrency: 1 });
+  #slots = 0;
+  #reserved = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(start: StartJob, changed: () => void) {
+    this.#start = start;
+    this.#changed = changed;
+  }
+
+  get slots(): number {
+    return this.#slots;
+  }
+
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  /** Jobs that are queued and not begun: more than 0 means that the lanes are wrong. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** Running jobs keep their places when there are fewer slots. */
+  resize(slots: number): void {
+    if (slots === this.#slots) return;
+    this.#slots = slots;
+    this.#queue.concurrency = Math.max(1, slots);
+    this.#changed();
+  }
+
+  run(job: JobHeader, body: Uint8Array, output: JobOutput): RunningJob {
+    if (this.#reserved >= this.#slots) return decline(output, 'no-slot');
+    this.#reserved++;
+    this.#changed();
+    const queued = new QueuedJob(job, body, output, this.#start, () => this.#release());
+    // What could be thrown has been given to the output as the job's failure.
+    void this.#queue.add(() => queued.begin(), { priority: queuePriority[job.priority] });
+    return queued;
+  }
+
+  /** Resolves when nothing runs here. */
+  settled(): Promise<void> {
+    if (this.#reserved === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #release(): void {
+    this.#reserved--;
+    this.#changed();
+    if (this.#reserved === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+/** Says no, after the caller's own call. */
+export function decline(output: JobOutput, reason: DeclineReason): RunningJob {
+  queueMicrotask(() => output.declined(reason));
+  return { cancel() {}, resume() {} };
+}
+
+class QueuedJob implements RunningJob {
+  readonly #job: JobHeader;
+  readonly #body: Uint8Array;
+  readonly #output: JobOutput;
+  readonly #start: StartJob;
+  readonly #release: () => void;
+  #running: RunningJob | undefined;
+  #isCancelled = false;
+
+  constructor(job: JobHeader, body: Uint8Array, output: JobOutput, start: StartJob, release: () => void) {
+    this.#job = job;
+    this.#body = body;
+    this.#output = output;
+    this.#start = start;
+    this.#release = release;
+  }
+
+  /** Resolves when the job has ended. */
+  begin(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const output: JobOutput = {
+      declined: (reason) => this.#output.declined(reason),
+      batch: (batch) => this.#output.batch(batch),
+      ended: (end) => {
+        resolve();
+        this.#end(end);
+      },
+    };
+    if (this.#isCancelled) output.ended({ outcome: 'cancelled' });
+    else this.#running = this.#start(this.#job, this.#body, output);
+    return promise;
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#running?.cancel();
+  }
+
+  resume(): void {
+    this.#running?.resume();
+  }
+
+  #end(end: JobEnd): void {
+    this.#release();
+    this.#output.ended(end);
+  }
+}
