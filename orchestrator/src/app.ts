@@ -40,19 +40,19 @@ export interface AppDeps {
   readonly adminToken: string | undefined;
   readonly inference: Inference;
   readonly residency: ModelResidency;
-  readonly registry: NodeRegistry;
+  readonly cluster: NodeRegistry;
   readonly scheduler: ClusterRouteDeps['scheduler'];
   readonly requests: RequestLog;
   readonly aliases: () => Aliases;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Wall clock, milliseconds since 1970. */
-  readonly now: () => number;
+  /** Milliseconds since 1970; the machine's own clock unless told. */
+  readonly now?: () => number;
 }
 
 /** Everything the HTTP port serves. Starts nothing but one timer, which `dispose` ends. */
 export function createApp(deps: AppDeps): ServedApp {
-  const { config, clusterId, version, inference, residency, registry, scheduler, requests, aliases, logger, clock } =
+  const { config, clusterId, version, inference, residency, cluster, scheduler, requests, aliases, logger, clock } =
     deps;
   const { server, limits } = config;
   const running = new RunningRequests();
@@ -64,7 +64,6 @@ export function createApp(deps: AppDeps): ServedApp {
   const bodies = new BodyReader({ maxBytes: limits.maxBodyBytes, timeoutMs: server.readTimeoutMs }, pulse);
   const readObject = createReadObject(bodies, limits.jsonDepth);
   const adminOnly = createAdminGuard({ adminToken: deps.adminToken, remoteAdmin: server.remoteAdmin });
-  const cluster = { registry, aliases };
   const runner = new OperationRunner(limits.operationsPerNode);
   const generations = new InferenceEdge({
     inference,
@@ -91,13 +90,22 @@ export function createApp(deps: AppDeps): ServedApp {
     generations.route('/v1/chat/completions', 'openai.chat'),
     generations.route('/v1/completions', 'openai.completions'),
     generations.route('/v1/embeddings', 'openai.embeddings'),
-    ...ollamaListingRoutes(registry, aliases),
-    ...ollamaModelRoutes({ cluster, runner, readObject, adminOnly }),
+    ...ollamaListingRoutes(cluster, aliases),
+    ...ollamaModelRoutes({ cluster: { registry: cluster, aliases }, runner, readObject, adminOnly }),
     ...ollamaOtherRoutes(),
-    ...openaiRoutes(registry, aliases),
-    ...healthRoutes(registry, isDraining),
-    ...clusterRoutes({ registry, scheduler, requests, aliases, isDraining, clusterId, version, now: deps.now }),
-    ...nodeRoutes(registry),
+    ...openaiRoutes(cluster, aliases),
+    ...healthRoutes(cluster, isDraining),
+    ...clusterRoutes({
+      registry: cluster,
+      scheduler,
+      requests,
+      aliases,
+      isDraining,
+      clusterId,
+      version,
+      now: deps.now ?? Date.now,
+    }),
+    ...nodeRoutes(cluster),
     ...requestRoutes(requests),
   ];
 
@@ -110,7 +118,7 @@ export function createApp(deps: AppDeps): ServedApp {
     methodsOf,
   });
   return {
-    listener: createWebApp({ routes, methodsOf, gate, failures, cors, requestIds, running }),
+    listener: createWebApp({ routes, methodsOf, gate, failures, cors, requestIds, running, clock }),
     running,
     dispose: () => pulse.stop(),
   };

@@ -17,7 +17,14 @@ export interface Route {
   readonly handler: Handler;
   /** A GET route that answers HEAD too. Ollama has HEAD on some routes only, elsewhere it is a wrong method. */
   readonly head?: boolean;
+  /**
+   * The same work as `handler`, which then answers on the node response itself. A request whose target is the bare path is
+   * given to it without a detour: building a Request, a context and a Response for nothing is a tenth of its whole cost.
+   */
+  readonly direct?: DirectHandler;
 }
+
+export type DirectHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /** The methods each path has, for 405 and its `Allow`; asked only when no route matched. */
 export function createMethodTable(routes: readonly Route[]): (path: string) => readonly string[] {

@@ -2,13 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { Hono } from 'hono';
 import { dialectOfPath, type FailureRenderer } from './errors/failure-renderer.ts';
 import { type PlainAnswer, sendPlain, serverName, toResponse } from './errors/plain-answer.ts';
+import { sendAndHangUp } from './errors/send-and-hang-up.ts';
 import type { CorsHeaders } from './middleware/cross-origin.ts';
 import type { Gate } from './middleware/gate.ts';
 import type { RequestIds } from './request-id.ts';
-import type { HttpEnv, Route } from './route.ts';
+import type { DirectHandler, HttpEnv, Route } from './route.ts';
 import type { RunningRequests } from './running-requests.ts';
 
 export interface WebAppDeps {
@@ -19,6 +21,7 @@ export interface WebAppDeps {
   readonly cors: CorsHeaders;
   readonly requestIds: RequestIds;
   readonly running: RunningRequests;
+  readonly clock: Clock;
 }
 
 export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
@@ -28,13 +31,16 @@ export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse)
  * which Hono calls directly; what every answer has in common is done around it.
  */
 export function createWebApp(deps: WebAppDeps): NodeListener {
-  const { gate, failures, cors, requestIds, running } = deps;
+  const { gate, failures, cors, requestIds, running, clock } = deps;
   const app = new Hono<HttpEnv>();
   for (const { method, path, handler } of deps.routes) app.on(method, path, handler);
   app.notFound(({ req }) => toResponse(notRouted(deps, req.method, req.path)));
   app.onError((thrown, { req, env }) =>
     toResponse(failures.render(thrown, dialectOfPath(req.path), requestIds(env.incoming.headers['x-request-id']))),
   );
+
+  const direct = new Map<string, DirectHandler>();
+  for (const route of deps.routes) if (route.direct !== undefined) direct.set(route.path, route.direct);
 
   const fetch = (request: Request, env: HttpEnv['Bindings']): Response | Promise<Response> => {
     if (request.method === 'HEAD' && !deps.methodsOf(pathOf(request.url)).includes('HEAD')) {
@@ -67,15 +73,19 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
   return (incoming, outgoing) => {
     const verdict = gate(incoming);
     if (verdict === undefined) {
-      void listener(incoming, outgoing);
+      const handler = incoming.method === 'POST' ? direct.get(incoming.url ?? '') : undefined;
+      if (handler === undefined) void listener(incoming, outgoing);
+      else handler(incoming, outgoing);
       return;
     }
     const requestId = requestIds(incoming.headers['x-request-id']);
     const isRefusal = verdict instanceof ClusterError;
     const answer = isRefusal ? failures.render(verdict, dialectOfPath(incoming.url ?? ''), requestId) : verdict;
-    // What a refused client still sends is not read: it gets its answer and the connection ends.
-    if (isRefusal) outgoing.shouldKeepAlive = false;
-    sendPlain(outgoing, answer, ['server', serverName, 'x-request-id', requestId]);
+    const headers = ['server', serverName, 'x-request-id', requestId];
+    const { origin, host } = incoming.headers;
+    if (isRefusal && origin !== undefined && cors.isAllowed(origin, host)) cors.append(headers, origin);
+    if (isRefusal) sendAndHangUp(incoming, outgoing, { answer, headers, clock });
+    else sendPlain(outgoing, answer, headers);
   };
 }
 

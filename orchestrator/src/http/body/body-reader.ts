@@ -33,36 +33,37 @@ export class BodyReader {
       const chunks: Buffer[] = [];
       let bytes = 0;
       let lastBeat = pulse.beats;
-      const watched = {
-        beat: (): void => {
-          if (pulse.elapsedMs(lastBeat) > timeoutMs) settle(new ClusterError('request-timeout', silence(timeoutMs)));
-        },
-      };
+      let isSettled = false;
+      // The listeners die with the request: taking them off each time would cost more than they do.
       const settle = (error?: ClusterError): void => {
+        if (isSettled) return;
+        isSettled = true;
         pulse.leave(watched);
-        incoming.off('data', take);
-        incoming.off('end', ended);
-        incoming.off('close', closed);
-        if (error !== undefined) {
-          incoming.pause();
-          reject(error);
-        } else {
+        if (error === undefined) {
           const [only] = chunks;
           resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytes));
+        } else {
+          chunks.length = 0;
+          reject(error);
         }
       };
-      const take = (chunk: Buffer): void => {
+      const watched = {
+        beat: (): void => {
+          if (pulse.elapsedMs(lastBeat) >= timeoutMs) settle(new ClusterError('request-timeout', silence(timeoutMs)));
+        },
+      };
+      pulse.join(watched);
+      incoming.on('data', (chunk: Buffer) => {
+        if (isSettled) return;
         bytes += chunk.length;
         lastBeat = pulse.beats;
         if (bytes > maxBytes) settle(tooLarge(maxBytes));
         else chunks.push(chunk);
-      };
-      const ended = (): void => settle();
-      const closed = (): void => settle(new ClusterError('client-gone', 'the client left while it sent the request'));
-      pulse.join(watched);
-      incoming.on('data', take);
-      incoming.on('end', ended);
-      incoming.on('close', closed);
+      });
+      incoming.on('end', () => settle());
+      incoming.on('close', () => {
+        if (!isSettled) settle(new ClusterError('client-gone', 'the client left while it sent the request'));
+      });
     });
   }
 }

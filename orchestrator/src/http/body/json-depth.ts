@@ -1,12 +1,27 @@
 const quote = 0x22;
 const backslash = 0x5c;
 
+/** Whether a parsed JSON value nests objects and lists deeper than `limit`. Goes no deeper than that itself. */
+export function isValueDeeperThan(value: unknown, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (limit === 0) return true;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object' && isValueDeeperThan(item, limit - 1)) return true;
+    return false;
+  }
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const name in fields) {
+    const field = fields[name];
+    if (typeof field === 'object' && isValueDeeperThan(field, limit - 1)) return true;
+  }
+  return false;
+}
+
 /**
- * Whether JSON text nests objects and lists deeper than `limit`. Looks at brackets and strings only, so it also judges
- * text that is no JSON; what it lets through is still to be parsed. A long string (an image) is skipped by byte search.
+ * The same of JSON text that is not parsed yet. Looks at brackets and strings only, so it also judges text that is no JSON;
+ * what it lets through is still to be parsed. A long string (an image) is skipped by byte search.
  */
-export function isDeeperThan(text: Uint8Array, limit: number): boolean {
-  const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+export function isTextDeeperThan(bytes: Buffer, limit: number): boolean {
   let depth = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];

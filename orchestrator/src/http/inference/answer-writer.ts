@@ -5,6 +5,7 @@ import type { AnswerEncoder } from '@waggle/shared/dialects/dialect.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer } from '../../inference/inference.ts';
 import type { Pulse, Watched } from '../pulse.ts';
+import { endWith, StreamBody } from './response-body.ts';
 
 export interface AnswerForm {
   readonly stream: boolean;
@@ -18,7 +19,6 @@ export interface AnswerForm {
 }
 
 const comment = Buffer.from(': waiting\n\n');
-const nothing = new Uint8Array(0);
 
 /**
  * Writes one answer straight to the node response: head and first batch together, each batch as it comes, waiting for
@@ -31,6 +31,7 @@ export class AnswerWriter implements Watched {
   readonly #pulse: Pulse;
   #form: AnswerForm | undefined;
   #encoder: AnswerEncoder | undefined;
+  #body: StreamBody | undefined;
   #isEnded = false;
   #lastBeat = 0;
   #wake: (() => void) | undefined;
@@ -81,38 +82,38 @@ export class AnswerWriter implements Watched {
     if (silenceMs === undefined || this.#wake !== undefined || this.#pulse.elapsedMs(this.#lastBeat) < silenceMs)
       return;
     this.#lastBeat = this.#pulse.beats;
-    this.#outgoing.write(comment);
+    this.#body?.write(comment);
   }
 
   async #writeStream(batches: AsyncIterator<AnswerBatch>, form: AnswerForm): Promise<void> {
-    const outgoing = this.#outgoing;
     for (;;) {
       const next = await batches.next();
       if (next.done === true) throw cutShort();
       if (this.#isEnded) throw gone();
       const batch = next.value;
       const bytes = batch.form === 'native' ? batch.bytes : this.#encoderOf(form).encode(batch.events);
-      if (!outgoing.headersSent) this.#beginStream(form);
+      const body = this.#body ?? this.#begin(form);
       if ((batch.kinds & batchKind.end) !== 0) {
         this.#end(bytes);
         break;
       }
       this.#lastBeat = this.#pulse.beats;
-      if (bytes.length > 0 && !outgoing.write(bytes)) await this.#drained();
+      if (!body.write(bytes)) await this.#drained();
     }
     await finish(batches);
   }
 
-  #beginStream(form: AnswerForm): void {
+  #begin(form: AnswerForm): StreamBody {
     const headers = form.headers();
     headers.push('content-type', form.contentType);
     this.#outgoing.writeHead(200, headers);
     if (form.silenceMs !== undefined) this.#pulse.join(this);
+    this.#body = new StreamBody(this.#outgoing);
+    return this.#body;
   }
 
   /** An unstreamed answer is mostly one batch; typed ones are collected, an engine's own long body is passed on in parts. */
   async #writeWhole(batches: AsyncIterator<AnswerBatch>, form: AnswerForm): Promise<void> {
-    const outgoing = this.#outgoing;
     let events: readonly ChatEvent[] | undefined;
     for (;;) {
       const next = await batches.next();
@@ -123,16 +124,12 @@ export class AnswerWriter implements Watched {
       if (batch.form === 'events') {
         events = events === undefined ? batch.events : [...events, ...batch.events];
         if (isEnd) this.#sendWhole(this.#encoderOf(form).encodeWhole(events), form);
-      } else if (outgoing.headersSent) {
-        if (isEnd) this.#end(batch.bytes);
-        else if (!outgoing.write(batch.bytes)) await this.#drained();
-      } else if (isEnd) {
+      } else if (isEnd && this.#body === undefined) {
         this.#sendWhole(batch.bytes, form);
       } else {
-        const headers = form.headers();
-        headers.push('content-type', form.contentType);
-        outgoing.writeHead(200, headers);
-        if (!outgoing.write(batch.bytes)) await this.#drained();
+        const body = this.#body ?? this.#begin(form);
+        if (isEnd) this.#end(batch.bytes);
+        else if (!body.write(batch.bytes)) await this.#drained();
       }
       if (isEnd) break;
     }
@@ -150,7 +147,8 @@ export class AnswerWriter implements Watched {
     const outgoing = this.#outgoing;
     this.#isEnded = true;
     this.#pulse.leave(this);
-    outgoing.end(bytes.length === 0 ? nothing : bytes);
+    if (this.#body === undefined) endWith(outgoing, bytes);
+    else this.#body.end(bytes);
     if (outgoing.writableLength > 0) outgoing.socket?.setTimeout(this.#writeTimeoutMs);
   }
 

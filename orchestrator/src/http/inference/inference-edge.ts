@@ -9,7 +9,7 @@ import type { FailureRenderer } from '../errors/failure-renderer.ts';
 import type { CorsHeaders } from '../middleware/cross-origin.ts';
 import type { Pulse } from '../pulse.ts';
 import type { RequestIds } from '../request-id.ts';
-import type { Route } from '../route.ts';
+import type { DirectHandler, Handler, Route } from '../route.ts';
 import type { RunningRequests } from '../running-requests.ts';
 import { InferenceExchange } from './inference-exchange.ts';
 
@@ -45,18 +45,16 @@ export class InferenceEdge {
     options: { readonly alwaysStream: boolean } = { alwaysStream: false },
   ): Route {
     const { running } = this.#deps;
-    const handler: Route['handler'] = ({ env }) => {
-      const { incoming, outgoing } = env;
-      const exchange = new InferenceExchange(this.#deps, {
-        endpoint,
-        incoming,
-        outgoing,
-        alwaysStream: options.alwaysStream,
-      });
+    const { alwaysStream } = options;
+    const direct: DirectHandler = (incoming, outgoing) => {
+      const exchange = new InferenceExchange(this.#deps, { endpoint, incoming, outgoing, alwaysStream });
       running.add(exchange);
       void exchange.run(() => running.delete(exchange));
+    };
+    const handler: Handler = ({ env }) => {
+      direct(env.incoming, env.outgoing);
       return RESPONSE_ALREADY_SENT;
     };
-    return { method: 'POST', path, handler };
+    return { method: 'POST', path, handler, direct };
   }
 }

@@ -56,7 +56,8 @@ export function createCors(origins: readonly string[]): CorsHeaders {
   const patterns = [...localOrigins, ...origins].map(toPattern);
   const isListed = (origin: string): boolean => allowsAll || patterns.some((pattern) => pattern.test(origin));
   return {
-    isAllowed: (origin, host) => origin === `http://${host}` || origin === `https://${host}` || isListed(origin),
+    isAllowed: (origin, host) =>
+      (host !== undefined && (origin === `http://${host}` || origin === `https://${host}`)) || isListed(origin),
     append(headers, origin) {
       if (origin === undefined || origin === '') return;
       headers.push(

@@ -28,6 +28,7 @@ export function createGate(rules: GateRules): Gate {
     const target = incoming.url ?? '';
     if (target.charCodeAt(0) !== slash) return oddTarget(incoming, target);
     if (!isHostAllowed(headers.host)) return foreignHost(headers.host);
+    if (hasTwoHosts(incoming.rawHeaders)) return new ClusterError('bad-request', 'the request names two Hosts');
     if (headers.origin !== undefined) {
       const answer = judgeOrigin(incoming, headers.origin);
       if (answer !== undefined) return answer;
@@ -73,6 +74,16 @@ function oddTarget(incoming: IncomingMessage, target: string): Verdict {
 function foreignHost(host: string | undefined): ClusterError {
   if (host === undefined || host === '') return new ClusterError('forbidden', 'the request names no Host');
   return new ClusterError('forbidden', `the Host ${printable(host)} is none of this server's: add it to server.hosts`);
+}
+
+/** Node keeps the first; something in between may have looked at the other. */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name !== undefined && name.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts > 1;
 }
 
 function isHealth(target: string): boolean {

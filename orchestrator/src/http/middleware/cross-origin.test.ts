@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { createCors } from './cross-origin.ts';
+
+const cors = createCors(['https://chat.example', 'https://*.team.example', 'chrome-extension://*']);
+
+it.each([
+  'http://localhost',
+  'http://localhost:8080',
+  'https://127.0.0.1:1',
+  'http://0.0.0.0:3000',
+  'app://obsidian.md',
+  'file://',
+  'tauri://localhost',
+  'vscode-webview://abc',
+  'https://chat.example',
+  'https://a.team.example',
+  'chrome-extension://abcdef',
+])('lets %s in', (origin) => {
+  expect(cors.isAllowed(origin, 'elsewhere:1')).toBe(true);
+});
+
+it.each([
+  'null',
+  'https://evil.example',
+  'http://chat.example',
+  'https://chat.example.evil.example',
+  'https://evilteam.example',
+  'https://evil.example/.team.example',
+  'https://x@evil.example#.team.example',
+  'http://localhost.evil.example',
+  'http://localhost:1/evil',
+  'http://localhost:1@evil.example',
+  'http://127.0.0.1.evil.example',
+  'http://192.168.1.7',
+])('keeps %s out', (origin) => {
+  expect(cors.isAllowed(origin, 'elsewhere:1')).toBe(false);
+});
+
+it('lets a page of this very server in', () => {
+  expect(cors.isAllowed('http://10.0.0.5:3001', '10.0.0.5:3001')).toBe(true);
+  expect(cors.isAllowed('https://waggle.example', 'waggle.example')).toBe(true);
+  expect(cors.isAllowed('http://10.0.0.5:3002', '10.0.0.5:3001')).toBe(false);
+  expect(cors.isAllowed('http://undefined', undefined)).toBe(false);
+});
+
+it('lets everybody in where the operator says so', () => {
+  expect(createCors(['*']).isAllowed('null', 'host')).toBe(true);
+});

@@ -1,0 +1,73 @@
+import { createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { open, readReply, send } from './test-client.ts';
+import { aborted, startTestServer, text } from './test-server.ts';
+
+const chat = { model: 'tiny', messages: [{ role: 'user', content: 'hi' }] };
+
+describe('drain', () => {
+  it('lets running answers end, refuses new ones in words, and closes', async () => {
+    const go = Promise.withResolvers<void>();
+    await using server = await startTestServer({
+      nodes: [{ name: 'a', models: [{ name: 'tiny' }] }],
+      script: async function* () {
+        yield text('{"done":false}\n');
+        await go.promise;
+        yield text('{"done":true}\n', true);
+      },
+    });
+    const { response } = await open(server.port, '/api/chat', { body: chat });
+    expect((await send(server.port, '/health/ready', { method: 'GET' })).status).toBe(200);
+    const drained = server.http.drain();
+    for (const path of ['/api/chat', '/v1/chat/completions', '/api/tags']) {
+      const refused = await send(server.port, path, { body: chat });
+      expect(refused.status).toBe(503);
+      expect(refused.headers).toMatchObject({ connection: 'close', 'retry-after': '1' });
+      expect(refused.json()).toHaveProperty('error');
+    }
+    expect((await send(server.port, '/health', { method: 'GET' })).status).toBe(200);
+    expect((await send(server.port, '/health/ready', { method: 'GET' })).json()).toMatchObject({ status: 'draining' });
+    go.resolve();
+    expect((await readReply(response)).text).toBe('{"done":false}\n{"done":true}\n');
+    await drained;
+    await expect(send(server.port, '/health', { method: 'GET' })).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('cuts what takes too long', async () => {
+    await using server = await startTestServer({ server: { drainTimeoutMs: 1_000 } });
+    const reply = send(server.port, '/api/chat', { body: chat });
+    const { signal } = await server.inference.asked();
+    const drained = server.http.drain();
+    await server.clock.advance(1_000);
+    await aborted(signal);
+    expect(signal.reason).toMatchObject({ code: 'draining' });
+    await Promise.allSettled([reply, drained]);
+  });
+});
+
+it('close() cancels what runs', async () => {
+  await using server = await startTestServer();
+  const reply = send(server.port, '/api/chat', { body: chat });
+  const { signal } = await server.inference.asked();
+  await Promise.allSettled([server.http.close(), reply]);
+  expect(signal.reason).toMatchObject({ code: 'draining' });
+});
+
+it('says in one sentence that the port is taken, and which key to change', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const address = other.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await expect(startTestServer({ server: { port } })).rejects.toMatchObject({
+    name: 'ListenError',
+    key: 'server.port',
+    message: expect.stringMatching(/^127\.0\.0\.1:\d+ is taken by another program: .*server\.port/),
+  });
+  other.close();
+});
+
+it('leaves nothing behind that would keep the process alive', async () => {
+  const server = await startTestServer();
+  await server.http.close();
+  expect(server.clock.pending).toBe(0);
+});
