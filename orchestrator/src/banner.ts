@@ -26,15 +26,22 @@ export function toBanner(facts: BannerFacts): string {
 const shownModels = 8;
 
 /** What was found on a node, one line per engine; what to do where nothing was. */
-export function toEngineLines(nodes: readonly NodeView[]): string {
+export function toEngineLines(
+  nodes: readonly NodeView[],
+  findings: readonly { readonly url: string; readonly what: string }[],
+): string {
+  const leftAlone = findings.map(({ url, what }) => `  left alone  ${url}: ${what}\n`).join('');
   const engines = nodes.flatMap((node) => node.engines.map((engine) => ({ node, engine })));
   const up = engines.filter(({ engine }) => engine.report.health === 'up');
   if (up.length === 0) {
-    return [
-      '  engines     none yet: start Ollama (or vLLM, llama-server, LM Studio) and it is found within 10 s,',
-      '              or set LLAMA_BASE_URL to where one is',
-      '',
-    ].join('\n');
+    return (
+      leftAlone +
+      [
+        '  engines     none yet: start Ollama (or vLLM, llama-server, LM Studio) and it is found within 10 s,',
+        '              or set LLAMA_BASE_URL to where one is',
+        '',
+      ].join('\n')
+    );
   }
   return `${up
     .map(({ node, engine }) => {
@@ -46,5 +53,5 @@ export function toEngineLines(nodes: readonly NodeView[]): string {
           : `${models.slice(0, shownModels).join(', ')}${more}`;
       return `  engine      ${node.name}: ${engine.report.kind} ${engine.report.version} at ${engine.report.url}: ${list}`;
     })
-    .join('\n')}\n`;
+    .join('\n')}\n${leftAlone}`;
 }

@@ -12,7 +12,7 @@ import { openDataFolder } from './config/data-folder.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readConfig } from './config/read-config.ts';
 import { ListenError } from './http/server.ts';
-import { startLocalNodes } from './local-nodes.ts';
+import { startLocalNodes } from './in-process/local-nodes.ts';
 import { type Orchestrator, startOrchestrator } from './start.ts';
 
 const { version } = packageJson;
@@ -25,7 +25,8 @@ try {
   else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${version}\n`);
 } catch (thrown) {
   if (!isForPeople(thrown)) throw thrown;
-  process.stderr.write(`${thrown.message}\n`);
+  const also = thrown instanceof ConfigError ? thrown.also : [];
+  for (const { message } of [thrown, ...also]) process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 }
 
@@ -51,15 +52,13 @@ async function run(config: CompiledConfig): Promise<void> {
   const nodes = await startLocalNodes({
     config,
     dataFolder: data.path,
-    hostName: hostname(),
-    orchestrator,
+    attach: (host) => orchestrator.attach(host),
     logger,
     clock: systemClock,
   });
   process.stdout.write(toBanner(toBannerFacts(config, orchestrator, data.path)));
-  process.stdout.write(toEngineLines(orchestrator.registry.nodes));
+  process.stdout.write(toEngineLines(orchestrator.registry.nodes, nodes.findings));
   endOnSignal(logger, async () => {
-    await nodes.drain();
     await orchestrator.drain();
     await nodes.close();
     data[Symbol.dispose]();

@@ -29,11 +29,16 @@ export class ClusterEngine implements EngineView {
     return this.#served.get(key);
   }
 
-  /** Takes over a full report. True: the set of model names changed. */
+  /** One engine may be seen by two agents of its machine: equal for both. */
+  get identity(): string {
+    return `${this.node.identity.machineId} ${this.report.url.replace('//localhost', '//127.0.0.1')}`;
+  }
+
+  /** Takes over a full report. True: its health or the set of model names changed. */
   update(report: EngineReport): boolean {
+    let changed = report.health !== this.report.health;
     this.report = report;
     const next = new Map<string, ServedModel>();
-    let changed = false;
     for (const model of report.models) {
       const key = toModelKey(model.name);
       let served = this.#known.get(key);

@@ -90,7 +90,11 @@ describe('NodeRegistry', () => {
   it('takes the models of an engine that vanished from the report out', () => {
     const cluster = new FakeCluster();
     const node = cluster.join('a', { lanes: 0 });
-    const other = toEngineReport({ engineId: 'vllm', models: [toModelReport({ name: 'big' })] });
+    const other = toEngineReport({
+      engineId: 'vllm',
+      url: 'http://127.0.0.1:8000/v1',
+      models: [toModelReport({ name: 'big' })],
+    });
     node.report([{}], { engines: [toEngineReport(), other] });
     expect(cluster.registry.served('big')).toHaveLength(1);
     node.report([{}]);

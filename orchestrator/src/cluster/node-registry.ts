@@ -2,6 +2,7 @@ import type { NodeReport } from '@waggle/shared/cluster/node.ts';
 import type { Lane, LaneLink, LinkEvents, Refusal } from '@waggle/shared/lane-link/lane-link.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { ClusterEngine } from './cluster-engine.ts';
 import { ClusterNode } from './cluster-node.ts';
 import { nearestNames, toModelKey } from './model-names.ts';
 import type { ServedModel } from './served-model.ts';
@@ -147,6 +148,7 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     node.leftAt = this.#clock.now();
     node.move('left');
     for (const engine of node.engines) for (const lane of [...engine.lanes.lanes()]) engine.lanes.close(lane);
+    this.#index();
     this.#logger.warn('node-left', { node: node.name, reason });
     this.#listener?.capacityChanged();
   }
@@ -171,19 +173,34 @@ export class NodeRegistry implements LinkEvents, ClusterView {
   }
 
   #index(): void {
+    const owners = this.#owners();
     const places = new Map<string, ServedModel[]>();
-    for (const node of this.#nodes.values()) {
-      for (const engine of node.engines) {
-        for (const served of engine.models) {
-          const list = places.get(served.key);
-          if (list === undefined) places.set(served.key, [served]);
-          else list.push(served);
-        }
+    for (const engine of owners.values()) {
+      for (const served of engine.models) {
+        const list = places.get(served.key);
+        if (list === undefined) places.set(served.key, [served]);
+        else list.push(served);
       }
     }
     this.#places.clear();
     for (const [key, list] of places) this.#places.set(key, list);
   }
+
+  /** Each engine once: one that two agents of a machine see is listed on both nodes and used through the one that can, or came first. */
+  #owners(): ReadonlyMap<string, ClusterEngine> {
+    const owners = new Map<string, ClusterEngine>();
+    for (const node of this.#nodes.values()) {
+      for (const engine of node.engines) {
+        const other = owners.get(engine.identity);
+        if (other === undefined || (!isServing(other) && isServing(engine))) owners.set(engine.identity, engine);
+      }
+    }
+    return owners;
+  }
+}
+
+function isServing(engine: ClusterEngine): boolean {
+  return engine.node.leftAt === undefined && engine.report.health === 'up';
 }
 
 const none: readonly ServedModel[] = [];

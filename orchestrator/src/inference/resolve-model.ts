@@ -18,7 +18,7 @@ export function resolveModel(
 ): ResolvedModel {
   const key = toModelKey(name);
   if (registry.places(key).length > 0) return { targets: [key], onlyNode: undefined };
-  const alias = aliases.get(name) ?? aliases.get(name.toLowerCase());
+  const alias = aliases.get(name) ?? [...aliases].find(([written]) => toModelKey(written) === key)?.[1];
   if (alias !== undefined) {
     const known = alias.map(toModelKey).filter((target) => registry.places(target).length > 0);
     if (known.length > 0) return { targets: known, onlyNode: undefined };

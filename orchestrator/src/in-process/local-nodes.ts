@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import {
+  createNode,
+  type EngineAddress,
+  type Finding,
+  type LocalNode,
+  type NodeOptions,
+} from '@waggle/node-agent/create-node.ts';
+import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { CompiledConfig, EngineKind, EngineNodeConfig, NodeLabels } from '../config/compiled-config.ts';
+
+export interface LocalNodesDeps {
+  readonly config: Pick<CompiledConfig, 'local' | 'discovery' | 'nodes'>;
+  readonly dataFolder: string;
+  /** Puts a node into the cluster. */
+  readonly attach: (host: NodeHost) => void;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** The nodes of this very process. */
+export interface LocalNodes {
+  /** What answers on this machine where an engine may be and is none. */
+  readonly findings: readonly Finding[];
+  close(): Promise<void>;
+}
+
+/** This machine's own engines, and those the configuration names by address: the node-agent's code, without gRPC. */
+export async function startLocalNodes(deps: LocalNodesDeps): Promise<LocalNodes> {
+  const { config, attach } = deps;
+  const wanted = config.nodes.filter((node) => node.kind === 'engine').map((node) => toEngineNode(node, deps));
+  if (config.local.enabled) wanted.unshift(toOwnNode(deps));
+  const nodes: LocalNode[] = await Promise.all(wanted.map(createNode));
+  for (const node of nodes) attach(node);
+  return {
+    get findings() {
+      return nodes.flatMap((node) => node.findings);
+    },
+    async close() {
+      await Promise.all(nodes.map((node) => node.close()));
+    },
+  };
+}
+
+function toOwnNode({ config, dataFolder, logger, clock }: LocalNodesDeps): NodeOptions {
+  const { only, ollamaUrl } = config.discovery;
+  return {
+    name: hostname(),
+    dataDir: path.join(dataFolder, 'node'),
+    engines: only === undefined ? { kind: 'discover', ollamaUrl } : { kind: 'fixed', engines: [toAddress(only)] },
+    ...(config.local.slots === undefined ? {} : { settings: { slots: config.local.slots } }),
+    logger,
+    clock,
+  };
+}
+
+function toEngineNode(node: EngineNodeConfig, { dataFolder, logger, clock }: LocalNodesDeps): NodeOptions {
+  return {
+    name: node.name,
+    dataDir: path.join(dataFolder, 'node'),
+    nodeId: toNodeId(node),
+    engines: {
+      kind: 'fixed',
+      engines: [{ ...toAddress(node), ...(node.apiKey === undefined ? {} : { apiKey: node.apiKey }) }],
+    },
+    ...(node.slots === undefined ? {} : { settings: { slots: node.slots } }),
+    labels: toLabels(node.labels),
+    logger,
+    clock,
+  };
+}
+
+function toAddress({ engine, url }: { readonly engine: EngineKind; readonly url: string }): EngineAddress {
+  return { dialect: engine === 'ollama' ? 'ollama' : 'openai', url };
+}
+
+/** The same for the same address, so that what was learned about it stays its own. */
+function toNodeId({ url }: EngineNodeConfig): string {
+  const hex = createHash('sha256').update(`engine ${url}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
+
+export function toLabels({ type, platform, capabilities }: NodeLabels): Record<string, string> {
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(capabilities.length === 0 ? {} : { capabilities: capabilities.join(',') }),
+  };
+}
