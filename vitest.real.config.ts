@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['testbed/real/**/*.real.test.ts'],
+    globalSetup: ['testbed/real/global-setup.ts'],
     isolate: false,
     experimental: { viteModuleRunner: false },
     fileParallelism: false,

@@ -16,6 +16,25 @@ export interface ProcessClusterOptions {
   /** Text of the orchestrator's configuration file. */
   readonly config?: string;
   readonly orchestratorArgs?: readonly string[];
+  readonly orchestratorEnv?: Readonly<Record<string, string>>;
+  /** The orchestrator serves engines itself: those of its configuration and of its environment. */
+  readonly local?: boolean;
+  /** Nodes to wait for; as many as there are agents unless told. */
+  readonly nodes?: number;
+}
+
+/** What tests look at in a row of `/api/nodes`. */
+export interface NodeRow {
+  readonly name: string;
+  readonly nodeId: string;
+  readonly state: string;
+  readonly engines: readonly {
+    readonly kind: string;
+    readonly url: string;
+    readonly health: string;
+    readonly models: number;
+    readonly lanes: { readonly idle: number; readonly bound: number; readonly draining: number };
+  }[];
 }
 
 /** An orchestrator and its agents, each in a process of its own, on free ports, with data in a temporary folder. */
@@ -57,9 +76,10 @@ export class ProcessCluster implements AsyncDisposable {
         String(grpcPort),
         '--data',
         path.join(folder, 'orchestrator'),
-        '--no-local',
+        ...(options.local === true ? [] : ['--no-local']),
         ...(options.orchestratorArgs ?? []),
       ],
+      ...(options.orchestratorEnv === undefined ? {} : { env: options.orchestratorEnv }),
     });
     const grpcAddress = `127.0.0.1:${grpcPort}`;
     const agents = new Map<string, WaggleProcess>();
@@ -68,7 +88,7 @@ export class ProcessCluster implements AsyncDisposable {
     orchestrator.start();
     for (const agent of agents.values()) agent.start();
     try {
-      await cluster.ready(options.agents.length);
+      await cluster.ready(options.nodes ?? options.agents.length);
     } catch (thrown) {
       const output = [orchestrator, ...agents.values()].map((process) => process.output).join('\n---\n');
       await cluster[Symbol.asyncDispose]();
@@ -83,22 +103,40 @@ export class ProcessCluster implements AsyncDisposable {
     return agent;
   }
 
-  /** Resolves once `nodes` nodes are active and each has a model. */
-  async ready(nodes: number): Promise<void> {
-    await until(async () => {
-      const response = await fetch(`${this.url}/api/nodes`);
-      const body = (await response.json()) as { nodes: { state: string; engines: { models: number }[] }[] };
-      return (
-        body.nodes.filter((node) => node.state === 'active' && node.engines.some((engine) => engine.models > 0))
-          .length >= nodes
-      );
-    });
+  /** Resolves once `count` nodes are active and each has an engine with a model. */
+  async ready(count: number): Promise<void> {
+    await until(async () => (await this.nodes()).filter(isServing).length >= count);
+  }
+
+  /** Resolves once the node is active and has an engine with a model. */
+  async serving(name: string): Promise<void> {
+    await until(async () => (await this.nodes()).some((node) => node.name === name && isServing(node)));
+  }
+
+  async nodes(): Promise<readonly NodeRow[]> {
+    return (await this.get<{ nodes: NodeRow[] }>('/api/nodes')).nodes;
+  }
+
+  /** The node's row; undefined where there is none of that name. */
+  async node(name: string): Promise<NodeRow | undefined> {
+    return (await this.nodes()).find((node) => node.name === name);
+  }
+
+  /** A JSON answer of the orchestrator; throws for any other status than 200. */
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(`${this.url}${path}`);
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.agents.values(), this.orchestrator].map((process) => process.kill()));
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function isServing(node: NodeRow): boolean {
+  return node.state === 'active' && node.engines.some((engine) => engine.health === 'up' && engine.models > 0);
 }
 
 async function toAgent(agent: AgentOptions, grpcAddress: string, folder: string): Promise<WaggleProcess> {

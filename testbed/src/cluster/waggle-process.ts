@@ -12,6 +12,11 @@ export interface WaggleProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+function bareEnvironment(): Record<string, string> {
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE } = process.env;
+  return { PATH, HOME, ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }) };
+}
+
 /** One of the two programs as a process of its own, with what it printed. */
 export class WaggleProcess implements AsyncDisposable {
   readonly #options: WaggleProcessOptions;
@@ -28,6 +33,10 @@ export class WaggleProcess implements AsyncDisposable {
     return pid;
   }
 
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Standard output and error so far, of all its lives. */
   get output(): string {
     return this.#output;
@@ -37,7 +46,7 @@ export class WaggleProcess implements AsyncDisposable {
     const { main, args, env } = this.#options;
     const child = spawn(process.execPath, [path.join(root, main), ...args], {
       cwd: root,
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+      env: { ...bareEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) {
