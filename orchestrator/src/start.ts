@@ -44,7 +44,7 @@ export interface Orchestrator {
 export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchestrator> {
   const { config, data, logger, clock, version } = deps;
   const { limits, server, cluster } = config;
-  const registry = new NodeRegistry({ clock, logger });
+  const registry = new NodeRegistry({ clock, logger, maxNodes: limits.nodes });
   const aliases = new Map(Object.entries(config.aliases));
   const scheduler = new Scheduler({
     registry,

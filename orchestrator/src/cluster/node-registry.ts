@@ -27,12 +27,15 @@ export class NodeRegistry implements LinkEvents, ClusterView {
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #places = new Map<string, readonly ServedModel[]>();
   readonly #clock: Clock;
+  readonly #maxNodes: number;
   readonly #logger: Logger;
   #listener: CapacityListener | undefined;
 
-  constructor(deps: { readonly clock: Clock; readonly logger: Logger }) {
+  /** `maxNodes` connected nodes are taken; absent: any number. */
+  constructor(deps: { readonly clock: Clock; readonly logger: Logger; readonly maxNodes?: number }) {
     this.#clock = deps.clock;
     this.#logger = deps.logger;
+    this.#maxNodes = deps.maxNodes ?? Number.POSITIVE_INFINITY;
   }
 
   listen(listener: CapacityListener): void {
@@ -87,6 +90,9 @@ export class NodeRegistry implements LinkEvents, ClusterView {
       }
     }
     const known = this.#nodes.get(nodeId);
+    const connected = [...this.#nodes.values()].filter((node) => node.link !== undefined).length;
+    if (known?.link === undefined && connected >= this.#maxNodes)
+      return { reason: 'full', message: `the cluster has ${connected} nodes, the most that limits.nodes allows` };
     if (known?.link !== undefined) this.left(known.link, 'replaced by a newer connection');
     if (known === undefined) {
       const node = new ClusterNode(link, report);

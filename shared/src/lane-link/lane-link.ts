@@ -51,7 +51,7 @@ export interface LaneLink {
 
 /** Why a node is not taken into the cluster; shown to the operator of the node. */
 export interface Refusal {
-  readonly reason: 'same-name' | 'cloned' | 'bad-token' | 'incompatible' | 'shutting-down';
+  readonly reason: 'same-name' | 'cloned' | 'bad-token' | 'incompatible' | 'full' | 'shutting-down';
   readonly message: string;
 }
 
