@@ -1,0 +1,265 @@
+import type { EndpointName } from '../../chat/endpoints.ts';
+import type {
+  EmbeddingRequest,
+  GenerationRequest,
+  ResponseFormat,
+  Sampling,
+  TextRequest,
+  ThinkLevel,
+  ToolChoice,
+  ToolDefinition,
+} from '../../chat/generation-request.ts';
+import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json-value.ts';
+import { badRequest, unsupported } from '../unsupported.ts';
+import { withoutAbsent } from '../without-absent.ts';
+import { decodeMessages } from './decode-messages.ts';
+import { inspectRequest } from './inspect-request.ts';
+
+/**
+ * A request of OpenAI's API in no dialect. Refusals have the words of Ollama's own `/v1`, for an Ollama engine is what a
+ * translated request goes to. Fields that change nothing about the answer (`user`, `metadata`, `store`, `service_tier`, cache
+ * keys) are let go.
+ */
+export function decodeRequest(endpoint: EndpointName, body: unknown): GenerationRequest {
+  inspectRequest(endpoint, body);
+  const fields = toObject(body) ?? {};
+  switch (endpoint) {
+    case 'openai.chat':
+      return decodeChat(fields);
+    case 'openai.completions':
+      return decodeCompletion(fields);
+    default:
+      return decodeEmbedding(fields);
+  }
+}
+
+/** Fields that would change the answer and that no other family knows. */
+const untranslatable = [
+  'functions',
+  'function_call',
+  'web_search_options',
+  'audio',
+  'prediction',
+  'structured_outputs',
+  'guided_regex',
+  'guided_choice',
+  'guided_grammar',
+  'grammar',
+  'prompt_embeds',
+] as const;
+
+function refuseUntranslatable(fields: JsonObject): void {
+  for (const param of untranslatable) {
+    const value = fields[param];
+    if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) continue;
+    throw unsupported(param, `${param} cannot be translated for the engine that serves this model`);
+  }
+  const modalities = toArray(fields['modalities']) ?? [];
+  if (modalities.some((modality) => modality !== 'text')) throw unsupported('modalities', 'only text can be answered');
+}
+
+function decodeChat(fields: JsonObject): GenerationRequest {
+  refuseUntranslatable(fields);
+  return {
+    kind: 'chat',
+    ...decodeGeneration(fields),
+    messages: decodeMessages(toArray(fields['messages']) ?? []),
+    ...withoutAbsent({
+      format: decodeFormat(fields),
+      think: decodeThink(fields),
+      logprobs: fields['logprobs'] === true ? true : undefined,
+      topLogprobs: toNumber(fields['top_logprobs']),
+      tools: decodeTools(fields['tools']),
+      toolChoice: decodeToolChoice(fields['tool_choice']),
+      parallelToolCalls: toFlag(fields['parallel_tool_calls']),
+    }),
+  };
+}
+
+function decodeCompletion(fields: JsonObject): TextRequest {
+  refuseUntranslatable(fields);
+  const bestOf = toNumber(fields['best_of']);
+  if (bestOf !== undefined && bestOf > 1) {
+    throw unsupported('best_of', 'the engine gives one answer at a time; best_of must be 1');
+  }
+  const logprobs = toNumber(fields['logprobs']);
+  return {
+    kind: 'generate',
+    ...decodeGeneration(fields),
+    prompt: decodePrompt(fields['prompt']),
+    ...withoutAbsent({
+      suffix: isFilled(fields['suffix']) ? fields['suffix'] : undefined,
+      format: decodeFormat(fields),
+      logprobs: logprobs === undefined ? undefined : true,
+      topLogprobs: logprobs,
+      echo: fields['echo'] === true ? true : undefined,
+    }),
+  };
+}
+
+/** One text. A list of one is that one; more of them, or tokens, Ollama does not take. */
+function decodePrompt(prompt: unknown): string {
+  if (prompt === undefined || prompt === null) return '';
+  const [only, ...more] = toArray(prompt) ?? [prompt];
+  if (typeof only === 'string' && more.length === 0) return only;
+  throw unsupported('prompt', 'the engine that serves this model takes one text as its prompt');
+}
+
+function decodeGeneration(fields: JsonObject) {
+  const options = toObject(fields['stream_options']);
+  const stream = fields['stream'] === true;
+  return {
+    model: toText(fields['model']) ?? '',
+    stream,
+    sampling: decodeSampling(fields),
+    ...withoutAbsent({
+      includeUsage: stream && options?.['include_usage'] === true ? true : undefined,
+      keepAlive: toKeepAlive(fields['keep_alive']),
+    }),
+  };
+}
+
+function toKeepAlive(value: unknown): number | string | undefined {
+  return typeof value === 'number' || typeof value === 'string' ? value : undefined;
+}
+
+/** With the names that vLLM, llama-server and LM Studio have for what OpenAI's API has not. */
+function decodeSampling(fields: JsonObject): Sampling {
+  return withoutAbsent({
+    maxTokens: toNumber(fields['max_completion_tokens']) ?? toNumber(fields['max_tokens']),
+    temperature: toNumber(fields['temperature']),
+    topP: toNumber(fields['top_p']),
+    topK: toNumber(fields['top_k']),
+    minP: toNumber(fields['min_p']),
+    typicalP: toNumber(fields['typical_p']),
+    seed: toNumber(fields['seed']),
+    stop: decodeStop(fields['stop']),
+    frequencyPenalty: toNumber(fields['frequency_penalty']),
+    presencePenalty: toNumber(fields['presence_penalty']),
+    repeatPenalty: toNumber(fields['repetition_penalty']) ?? toNumber(fields['repeat_penalty']),
+    repeatLastN: toNumber(fields['repeat_last_n']),
+    n: toNumber(fields['n']),
+    logitBias: decodeLogitBias(fields['logit_bias']),
+  });
+}
+
+function decodeStop(stop: unknown): readonly string[] | undefined {
+  if (typeof stop === 'string') return [stop];
+  const list = toArray(stop);
+  if (list === undefined) return undefined;
+  if (list.every((text) => typeof text === 'string')) return list;
+  throw badRequest('stop', "invalid type for 'stop' field");
+}
+
+function decodeLogitBias(bias: unknown): Readonly<Record<string, number>> | undefined {
+  if (!isObject(bias)) return undefined;
+  return Object.fromEntries(
+    Object.entries(bias).flatMap(([token, by]) => (typeof by === 'number' ? [[token, by]] : [])),
+  );
+}
+
+function decodeFormat(fields: JsonObject): ResponseFormat | undefined {
+  const guided = fields['guided_json'];
+  if (guided !== undefined && guided !== null) return { type: 'json-schema', schema: guided };
+  const format = toObject(fields['response_format']);
+  const type = toText(format?.['type'])?.trim().toLowerCase();
+  if (type === 'json_object') return { type: 'json' };
+  if (type === 'json_schema') {
+    const described = toObject(format?.['json_schema']);
+    if (described?.['schema'] === undefined) return undefined;
+    return {
+      type: 'json-schema',
+      schema: described['schema'],
+      ...withoutAbsent({ name: toText(described['name']), strict: toFlag(described['strict']) }),
+    };
+  }
+  if (type === undefined || type === 'text') return undefined;
+  throw unsupported('response_format', `response_format ${JSON.stringify(type)} cannot be translated`);
+}
+
+/** OpenAI's efforts, some clients' own, and the switch that vLLM and llama-server hand to the chat template. */
+function decodeThink(fields: JsonObject): ThinkLevel | undefined {
+  const effort = toObject(fields['reasoning'])?.['effort'] ?? fields['reasoning_effort'];
+  switch (effort) {
+    case undefined:
+    case null:
+    case '':
+      return toFlag(toObject(fields['chat_template_kwargs'])?.['enable_thinking']);
+    case 'none':
+      return false;
+    case 'minimal':
+      return 'low';
+    case 'low':
+    case 'medium':
+    case 'high':
+    case 'max':
+      return effort;
+    case 'xhigh':
+    case 'ultra':
+      return 'max';
+    default:
+      throw badRequest(
+        'reasoning_effort',
+        `invalid reasoning value: ${JSON.stringify(effort)} (must be "minimal", "low", "medium", "high", "xhigh", "ultra", "max", or "none")`,
+      );
+  }
+}
+
+function decodeTools(value: unknown): readonly ToolDefinition[] | undefined {
+  const tools = toArray(value);
+  if (tools === undefined || tools.length === 0) return undefined;
+  return tools.map((tool) => {
+    const type = toObject(tool)?.['type'] ?? 'function';
+    if (type !== 'function') throw unsupported('tools', `tools of type ${JSON.stringify(type)} cannot be translated`);
+    const named = toObject(toObject(tool)?.['function']);
+    const name = named?.['name'];
+    if (named === undefined || !isFilled(name)) throw badRequest('tools', 'a tool needs a function with a name');
+    return {
+      name,
+      ...withoutAbsent({
+        description: toText(named['description']),
+        parameters: toObject(named['parameters']),
+        strict: toFlag(named['strict']),
+      }),
+    };
+  });
+}
+
+function decodeToolChoice(choice: unknown): ToolChoice | undefined {
+  if (choice === undefined || choice === null) return undefined;
+  if (choice === 'none' || choice === 'auto' || choice === 'required') return choice;
+  const name = toObject(toObject(choice)?.['function'])?.['name'];
+  if (isFilled(name)) return { name };
+  throw unsupported(
+    'tool_choice',
+    'tool_choice can be translated as "none", "auto", "required" or the name of a function',
+  );
+}
+
+function decodeEmbedding(fields: JsonObject): EmbeddingRequest {
+  const { input } = fields;
+  const texts = typeof input === 'string' ? [input] : (toArray(input) ?? []);
+  if (!texts.every((text) => typeof text === 'string')) throw unsupported('input', 'invalid input type');
+  const dimensions = toNumber(fields['dimensions']);
+  const encoding = decodeEncoding(fields['encoding_format']);
+  return {
+    kind: 'embedding',
+    model: toText(fields['model']) ?? '',
+    input: texts,
+    single: typeof input === 'string',
+    ...withoutAbsent({
+      dimensions: dimensions !== undefined && dimensions > 0 ? dimensions : undefined,
+      encoding,
+      keepAlive: toKeepAlive(fields['keep_alive']),
+    }),
+  };
+}
+
+function decodeEncoding(value: unknown): 'float' | 'base64' | undefined {
+  if (!isFilled(value)) return undefined;
+  return value.toLowerCase() === 'base64' ? 'base64' : 'float';
+}
+
+function toFlag(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
+}
