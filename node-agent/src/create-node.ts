@@ -10,7 +10,7 @@ import { toCandidates } from './discovery/candidates.ts';
 import { type EngineAddress, toEngineId } from './discovery/engine-address.ts';
 import { EngineDiscovery, type Finding } from './discovery/engine-discovery.ts';
 import { identify } from './discovery/identify.ts';
-import { EngineNode } from './engine-node.ts';
+import { type EngineJobState, EngineNode } from './engine-node.ts';
 import { createEngine, type EngineSettings } from './engines/create-engine.ts';
 import { keptText } from './identity/kept-text.ts';
 import { findMachineId } from './identity/machine-id.ts';
@@ -43,6 +43,8 @@ export interface NodeOptions {
 export interface LocalNode extends NodeHost {
   /** What answers where an engine may be and is none. */
   readonly findings: readonly Finding[];
+  /** Jobs by engine id, for metrics. */
+  jobs(): ReadonlyMap<string, EngineJobState>;
   /** Takes nothing new; resolves when nothing runs any more. */
   drain(): Promise<void>;
   /** Ends at once: jobs fail, engines are left as they are. */
@@ -101,6 +103,7 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
     get findings() {
       return discovery?.findings ?? [];
     },
+    jobs: () => node.jobs(),
     run: (job, body, output) => node.run(job, body, output),
     operate: (request, content, signal) => node.operate(request, content, signal),
     load: (command, signal) => node.load(command, signal),

@@ -8,6 +8,7 @@ import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { Engine } from './engines/engine.ts';
 import { EngineMonitor } from './engines/engine-monitor.ts';
 import { decline, EngineJobs } from './jobs/engine-jobs.ts';
+import type { JobCounts } from './jobs/job-counts.ts';
 import { NodeReports } from './reports/node-reports.ts';
 
 export interface EngineNodeDeps {
@@ -16,6 +17,13 @@ export interface EngineNodeDeps {
   readonly hardware: () => Hardware;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** Jobs of one engine now and since the start. */
+export interface EngineJobState {
+  readonly running: number;
+  readonly waiting: number;
+  readonly counts: JobCounts;
 }
 
 interface ServedEngine {
@@ -60,8 +68,13 @@ export class EngineNode {
     this.#measureMemory();
   }
 
-  get runningJobs(): number {
-    return this.#sum(({ jobs }) => jobs.reserved);
+  jobs(): ReadonlyMap<string, EngineJobState> {
+    return new Map(
+      [...this.#served].map(([engineId, { jobs }]) => [
+        engineId,
+        { running: jobs.reserved - jobs.waiting, waiting: jobs.waiting, counts: jobs.counts },
+      ]),
+    );
   }
 
   /** Resolves when the engine was asked once. An engine that is already served is left as it is. */

@@ -1,6 +1,7 @@
 import type { DeclineReason, JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
 import type { JobOutput, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import PQueue from 'p-queue';
+import { JobCounter, type JobCounts } from './job-counts.ts';
 
 /** Starts a job on its engine. */
 export type StartJob = (job: JobHeader, body: Uint8Array, output: JobOutput) => RunningJob;
@@ -20,6 +21,7 @@ export class EngineJobs {
   #slots = 0;
   #reserved = 0;
   #idle: (() => void)[] = [];
+  readonly #counter = new JobCounter();
 
   constructor(start: StartJob, changed: () => void) {
     this.#start = start;
@@ -39,6 +41,10 @@ export class EngineJobs {
     return this.#queue.size;
   }
 
+  get counts(): JobCounts {
+    return this.#counter;
+  }
+
   /** Running jobs keep their places when there are fewer slots. */
   resize(slots: number): void {
     if (slots === this.#slots) return;
@@ -48,10 +54,13 @@ export class EngineJobs {
   }
 
   run(job: JobHeader, body: Uint8Array, output: JobOutput): RunningJob {
-    if (this.#reserved >= this.#slots) return decline(output, 'no-slot');
+    if (this.#reserved >= this.#slots) {
+      this.#counter.countDecline();
+      return decline(output, 'no-slot');
+    }
     this.#reserved++;
     this.#changed();
-    const queued = new QueuedJob(job, body, output, this.#start, () => this.#release());
+    const queued = new QueuedJob(job, body, output, this.#start, (end) => this.#release(end));
     // What could be thrown has been given to the output as the job's failure.
     void this.#queue.add(() => queued.begin(), { priority: queuePriority[job.priority] });
     return queued;
@@ -63,8 +72,9 @@ export class EngineJobs {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #release(): void {
+  #release(end: JobEnd): void {
     this.#reserved--;
+    this.#counter.countEnd(end);
     this.#changed();
     if (this.#reserved === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -81,11 +91,11 @@ class QueuedJob implements RunningJob {
   readonly #body: Uint8Array;
   readonly #output: JobOutput;
   readonly #start: StartJob;
-  readonly #release: () => void;
+  readonly #release: (end: JobEnd) => void;
   #running: RunningJob | undefined;
   #isCancelled = false;
 
-  constructor(job: JobHeader, body: Uint8Array, output: JobOutput, start: StartJob, release: () => void) {
+  constructor(job: JobHeader, body: Uint8Array, output: JobOutput, start: StartJob, release: (end: JobEnd) => void) {
     this.#job = job;
     this.#body = body;
     this.#output = output;
@@ -119,7 +129,7 @@ class QueuedJob implements RunningJob {
   }
 
   #end(end: JobEnd): void {
-    this.#release();
+    this.#release(end);
     this.#output.ended(end);
   }
 }

@@ -1,0 +1,37 @@
+import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
+import type { LogLevel } from '@waggle/shared/observing/logger.ts';
+import type { EngineSource } from '../create-node.ts';
+import type { EngineSettings } from '../engines/create-engine.ts';
+
+/** How an agent was told to run. */
+export interface AgentConfig {
+  /** `HOST:PORT` of the orchestrator's gRPC port; undefined: the agent waits to be invited. */
+  readonly orchestrator: string | undefined;
+  readonly token: JoinToken | undefined;
+  readonly name: { readonly text: string; readonly isChosen: boolean };
+  readonly data: { readonly folder: string; readonly isChosen: boolean };
+  /** A port nobody chose may be another one if it is taken. */
+  readonly port: { readonly number: number; readonly isChosen: boolean };
+  /** Undefined: loopback, unless the agent waits for an invitation. */
+  readonly host: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly engines: EngineSource;
+  readonly settings: EngineSettings;
+  /** Sentences to show once at start. */
+  readonly notices: readonly string[];
+}
+
+export type AgentConfigOutcome =
+  | { readonly kind: 'run'; readonly config: AgentConfig }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' };
+
+/** What the configuration is read from. */
+export interface AgentInputs {
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homeFolder: string;
+  readonly hostName: string;
+  readonly workingFolder: string;
+  readonly platform: NodeJS.Platform;
+}

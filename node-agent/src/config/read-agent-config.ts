@@ -1,0 +1,186 @@
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { type JoinToken, parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import type { LogLevel } from '@waggle/shared/observing/logger.ts';
+import type { EngineSource } from '../create-node.ts';
+import type { AgentConfigOutcome, AgentInputs } from './agent-config.ts';
+import { parseEngineUrl, parseOllamaHost } from './engine-url.ts';
+import { UsageError } from './usage-error.ts';
+
+const orchestratorPort = 50_051;
+const ownPort = 3_000;
+const logLevels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+const namePattern = /^[\w][\w.-]{0,63}$/;
+
+const options = {
+  orchestrator: { type: 'string' },
+  token: { type: 'string' },
+  name: { type: 'string' },
+  data: { type: 'string' },
+  port: { type: 'string' },
+  'log-level': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
+
+const helpText = `A Waggle agent: makes the engines of this machine part of a cluster.
+
+  npm run agent -- --orchestrator HOST:PORT [flags]
+
+  --orchestrator HOST:PORT  the orchestrator's address for agents (port ${orchestratorPort}); without it the agent waits to be invited
+  --token TOKEN             the cluster's join token (K10::…), as the orchestrator prints it
+  --name NAME               name of this node in the cluster (the host's name)
+  --data DIR                folder for what is kept
+  --port PORT               port for health, metrics and invitations (${ownPort})
+  --log-level LEVEL         ${logLevels.join(', ')} (info)
+  -h, --help                show this text
+  -v, --version             show the version
+
+Environment: PORT, HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else Ollama),
+QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH,
+WAGGLE_ORCHESTRATOR, WAGGLE_JOIN_TOKEN, WAGGLE_DATA.
+`;
+
+/**
+ * The agent's configuration: flags beat the environment, which beats defaults.
+ *
+ * @throws UsageError naming the flag or variable and what to do
+ */
+export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
+  const flags = parseFlags(inputs.argv);
+  if (flags.help === true) return { kind: 'help', text: helpText };
+  if (flags.version === true) return { kind: 'version' };
+  // An empty variable counts as absent: compose files pass on what is not set that way.
+  const variable = (name: string) => inputs.environment[name]?.trim() || undefined;
+  const pick = (flag: keyof typeof flags & string, name?: string): Setting | undefined => {
+    const written = flags[flag];
+    if (typeof written === 'string') return { source: `--${flag}`, text: written.trim() };
+    const text = name === undefined ? undefined : variable(name);
+    return text === undefined || name === undefined ? undefined : { source: name, text };
+  };
+  const environment = (name: string): Setting | undefined => {
+    const text = variable(name);
+    return text === undefined ? undefined : { source: name, text };
+  };
+  const port = pick('port', 'PORT');
+  const name = pick('name');
+  const data = pick('data', 'WAGGLE_DATA');
+  const notices =
+    variable('MONGODB_URI') === undefined ? [] : ['MONGODB_URI is not used yet: an agent keeps nothing in a database.'];
+  return {
+    kind: 'run',
+    config: {
+      orchestrator: toAddress(pick('orchestrator', 'WAGGLE_ORCHESTRATOR')),
+      token: toToken(pick('token', 'WAGGLE_JOIN_TOKEN')),
+      name: { text: name === undefined ? toName(inputs.hostName) : checkName(name), isChosen: name !== undefined },
+      data: {
+        folder:
+          data === undefined
+            ? defaultFolder(inputs)
+            : path.resolve(inputs.workingFolder, expandHome(data.text, inputs)),
+        isChosen: data !== undefined,
+      },
+      port: { number: port === undefined ? ownPort : toInteger(port, 0, 65_535), isChosen: port !== undefined },
+      host: variable('HOST'),
+      logLevel: toLogLevel(pick('log-level')),
+      engines: toEngines(environment('LLAMA_BASE_URL'), environment('OLLAMA_HOST')),
+      settings: {
+        slots: toCount(environment('QUEUE_CONCURRENCY')),
+        // 0 leaves it to Ollama, as not setting it does.
+        numParallel: toCount(environment('OLLAMA_NUM_PARALLEL'), 0) || undefined,
+        maxLoadedModels: toCount(environment('OLLAMA_MAX_LOADED_MODELS'), 0) || undefined,
+        contextLength: toCount(environment('OLLAMA_CONTEXT_LENGTH'), 0) || undefined,
+      },
+      notices,
+    },
+  };
+}
+
+/** A value with the flag or variable it came from. */
+interface Setting {
+  readonly source: string;
+  readonly text: string;
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: false }).values;
+  } catch (cause) {
+    const said = cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : String(cause);
+    throw new UsageError(`${said.replace(/\.$/, '')}; --help lists the flags.`, { cause });
+  }
+}
+
+function toAddress(setting: Setting | undefined): string | undefined {
+  if (setting === undefined) return undefined;
+  const { source, text } = setting;
+  const url = URL.canParse(`tcp://${text}`) ? new URL(`tcp://${text}`) : undefined;
+  if (url === undefined || url.hostname === '' || /[/?#@\s]/.test(text)) {
+    throw new UsageError(`${source} must be HOST:PORT, as the orchestrator prints it, not "${text}".`);
+  }
+  return `${url.hostname}:${url.port === '' ? orchestratorPort : url.port}`;
+}
+
+function toToken(setting: Setting | undefined): JoinToken | undefined {
+  if (setting === undefined) return undefined;
+  const result = parseJoinToken(setting.text);
+  if (!result.ok)
+    throw new UsageError(`${setting.source} ${result.problem}; copy it from where the orchestrator runs.`);
+  return result.token;
+}
+
+function checkName({ source, text }: Setting): string {
+  if (namePattern.test(text)) return text;
+  throw new UsageError(`${source} may have letters, digits, "-", "_" and "." only, at most 64, not "${text}".`);
+}
+
+function toName(hostName: string): string {
+  const name = hostName
+    .split('.')[0]
+    ?.replaceAll(/[^\w-]+/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, 60);
+  return name || 'node';
+}
+
+function toLogLevel(setting: Setting | undefined): LogLevel {
+  const level = logLevels.find((candidate) => candidate === (setting?.text ?? 'info'));
+  if (level !== undefined) return level;
+  throw new UsageError(`${setting?.source} must be one of ${logLevels.join(', ')}, not "${setting?.text}".`);
+}
+
+function toInteger({ source, text }: Setting, least: number, most: number): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new UsageError(`${source} must be a whole number from ${least} to ${most}, not "${text}".`);
+}
+
+function toCount(setting: Setting | undefined, least = 1): number | undefined {
+  return setting === undefined ? undefined : toInteger(setting, least, 1_000_000);
+}
+
+function toEngines(only: Setting | undefined, ollamaHost: Setting | undefined): EngineSource {
+  if (only !== undefined) return { kind: 'fixed', engines: [parseEngineUrl(only.source, only.text)] };
+  if (ollamaHost === undefined) return { kind: 'discover' };
+  const ollamaUrl = parseOllamaHost(ollamaHost.text);
+  if (ollamaUrl === undefined) throw new UsageError(`OLLAMA_HOST is not the address of an Ollama: ${ollamaHost.text}.`);
+  return { kind: 'discover', ollamaUrl };
+}
+
+function expandHome(text: string, { homeFolder }: AgentInputs): string {
+  return text === '~' || text.startsWith('~/') ? path.join(homeFolder, text.slice(1)) : text;
+}
+
+/** Beside the orchestrator's own folder, never in it. */
+function defaultFolder({ environment, homeFolder, platform }: AgentInputs): string {
+  if (platform === 'win32') {
+    return path.join(
+      environment['LOCALAPPDATA']?.trim() || path.join(homeFolder, 'AppData', 'Local'),
+      'Waggle',
+      'agent',
+    );
+  }
+  if (platform === 'darwin') return path.join(homeFolder, 'Library', 'Application Support', 'Waggle', 'agent');
+  const dataHome = environment['XDG_DATA_HOME']?.trim() ?? '';
+  return path.join(path.isAbsolute(dataHome) ? dataHome : path.join(homeFolder, '.local', 'share'), 'waggle', 'agent');
+}

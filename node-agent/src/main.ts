@@ -1,0 +1,49 @@
+import { systemClock } from '@waggle/shared/observing/clock.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Agent } from './agent.ts';
+import type { AgentConfig } from './config/agent-config.ts';
+import { processInputs } from './config/process-inputs.ts';
+import { readAgentConfig } from './config/read-agent-config.ts';
+import { UsageError } from './config/usage-error.ts';
+
+/** A second signal counts only after this: a terminal under a watcher delivers one Ctrl-C twice. */
+const secondSignalAfterMs = 1_000;
+
+try {
+  const outcome = readAgentConfig(processInputs());
+  if (outcome.kind === 'run') await run(outcome.config);
+  else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${packageJson.version}\n`);
+} catch (thrown) {
+  // What a person can mend gets one sentence and no stack.
+  if (!(thrown instanceof UsageError)) throw thrown;
+  process.stderr.write(`${thrown.message}\n`);
+  process.exitCode = 1;
+}
+
+async function run(config: AgentConfig): Promise<void> {
+  let agent: Agent | undefined;
+  let signalledAt: number | undefined;
+  const onSignal = () => {
+    const now = performance.now();
+    if (signalledAt === undefined) {
+      signalledAt = now;
+      if (agent === undefined) process.exit(0);
+      process.stdout.write('Finishing what runs; a second signal ends at once.\n');
+      agent.drain().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    } else if (now - signalledAt > secondSignalAfterMs) {
+      process.exit(1);
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  // After --help and what is wrong with the flags: those answer at once.
+  const [{ startAgent }, { createWinstonLogger }] = await Promise.all([
+    import('./agent.ts'),
+    import('@waggle/shared/observing/winston-logger.ts'),
+  ]);
+  const logger = createWinstonLogger({ level: config.logLevel, isTerminal: process.stderr.isTTY });
+  agent = await startAgent(config, { logger, clock: systemClock, print: (text) => process.stdout.write(text) });
+}
