@@ -18,8 +18,8 @@ export interface NodeLink {
 }
 
 export type LinkStatus =
-  /** Trying to reach the orchestrator, or waiting to try again. */
-  | { readonly state: 'connecting' }
+  /** Trying to reach the orchestrator, or waiting to try again; `problem` is what the last try met. */
+  | { readonly state: 'connecting'; readonly problem?: string }
   | {
       readonly state: 'joined';
       readonly epoch: number;
@@ -30,8 +30,8 @@ export type LinkStatus =
   | { readonly state: 'refused'; readonly reason: Refusal['reason']; readonly message: string }
   /** The connection broke; `connecting` follows. */
   | { readonly state: 'lost'; readonly message: string }
-  /** For good: drained, closed, or superseded by a newer process of the same node. */
-  | { readonly state: 'closed'; readonly message: string };
+  /** For good: drained or closed. */
+  | { readonly state: 'closed' };
 
 export interface NodeLinkOptions {
   /** `HOST:PORT` of the orchestrator's gRPC port. */

@@ -1,9 +1,19 @@
+import { createServer } from 'node:net';
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
 import type { LinkEvents } from '@waggle/shared/lane-link/lane-link.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import { serverChannelOptions } from '@waggle/shared/wire/channel-options.ts';
+import { lanesOpen, lanesWatch, membershipJoin, operationsOpen } from '@waggle/shared/wire/services.ts';
+import { fromMetadata, type SessionClaim } from '@waggle/shared/wire/session-metadata.ts';
+import type { LaneCall } from './grpc-lane.ts';
+import type { ControlCall, GrpcLink, WatchCall } from './grpc-link.ts';
+import { Membership } from './membership.ts';
+import type { OperationCall } from './operation-stream.ts';
 
 export interface GrpcServerOptions {
+  /** Address to listen on. */
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -12,6 +22,7 @@ export interface GrpcServerOptions {
   readonly clusterId: string;
   /** Version of Waggle, shown to the agents. */
   readonly version?: string;
+  /** Lanes one node may have open over all its engines. */
   readonly lanesPerNode: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -23,10 +34,104 @@ export interface GrpcServer {
   close(): Promise<void>;
 }
 
+/** Agents that were told to go have this long to close their connections. */
+const closeMaxMs = 500;
+
 /**
- * Listens for agents and tells `events` of them. Rejects with the error of the socket (`EADDRINUSE`, say) where it
- * cannot listen.
+ * Listens for agents and tells `events` of them. Rejects with the error of the socket (`EADDRINUSE`, say) where it cannot
+ * listen.
  */
-export function startGrpcServer(_options: GrpcServerOptions, _events: LinkEvents): Promise<GrpcServer> {
-  throw new Error('not there yet');
+export async function startGrpcServer(options: GrpcServerOptions, events: LinkEvents): Promise<GrpcServer> {
+  const { joinToken, clusterId, version = '', lanesPerNode, logger, clock } = options;
+  const secret = joinToken?.secret;
+  const membership = new Membership({ secret, clusterId, version, lanesPerNode, clock, logger, events });
+  const server = new Server(serverChannelOptions);
+  server.addService({ join: membershipJoin }, { join: (call: ControlCall) => membership.accept(call) });
+  server.addService({ open: operationsOpen }, { open: toOpenOperation(membership) });
+  server.addService({ open: lanesOpen, watch: lanesWatch }, toLanes(membership));
+  await tryAddress(options);
+  const port = await listen(server, options);
+  return {
+    port,
+    close() {
+      membership.close();
+      return shutDown(server, clock);
+    },
+  };
+}
+
+function toOpenOperation(membership: Membership) {
+  return (call: OperationCall): void => {
+    const known = identify(membership, call);
+    if (known === undefined || known.link.addOperation(call, known.claim.streamId ?? 0)) return;
+    refuse(call, status.NOT_FOUND, 'nobody asked for this operation');
+  };
+}
+
+function toLanes(membership: Membership) {
+  return {
+    open(call: LaneCall): void {
+      const known = identify(membership, call);
+      if (known === undefined) return;
+      const { link, claim } = known;
+      if (claim.engineId === undefined) refuse(call, status.INVALID_ARGUMENT, 'no engine was named');
+      else if (!link.addLane(call, claim.engineId, claim.connection))
+        refuse(call, status.RESOURCE_EXHAUSTED, 'the node has as many lanes as it may');
+    },
+    watch(call: WatchCall): void {
+      const known = identify(membership, call);
+      known?.link.addWatch(call, known.claim.connection);
+    },
+  };
+}
+
+/** Whose stream it is, as its metadata prove; who cannot prove it is refused. */
+function identify<Up, Down>(
+  membership: Membership,
+  call: ServerDuplexStream<Up, Down>,
+): { readonly link: GrpcLink; readonly claim: SessionClaim } | undefined {
+  const claim = fromMetadata(call.metadata);
+  const link = claim === undefined ? undefined : membership.session(claim.sessionId);
+  if (claim === undefined || link === undefined || !link.isMine(claim)) {
+    refuse(call, status.UNAUTHENTICATED, 'no session of this orchestrator');
+    return undefined;
+  }
+  return { link, claim };
+}
+
+function refuse<Up, Down>(call: ServerDuplexStream<Up, Down>, code: status, details: string): void {
+  call.resume();
+  call.emit('error', { code, details });
+}
+
+/** grpc only says in prose why it cannot listen, and prints it too; a socket of our own says it with its code. */
+function tryAddress({ host, port }: GrpcServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createServer();
+    socket.once('error', reject);
+    socket.listen({ host, port }, () => socket.close(() => resolve()));
+  });
+}
+
+function listen(server: Server, { host, port }: GrpcServerOptions): Promise<number> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
+      if (error === null) resolve(boundPort);
+      else reject(error);
+    });
+  });
+}
+
+function shutDown(server: Server, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cutOff = clock.schedule(closeMaxMs, () => {
+      server.forceShutdown();
+      resolve();
+    });
+    server.tryShutdown(() => {
+      cutOff();
+      resolve();
+    });
+  });
 }
