@@ -70,7 +70,7 @@ export function toTable(head: readonly string[], rows: readonly (readonly string
   const table = new Table({
     head: head.map((title) => styleText('dim', title)),
     chars: none,
-    style: { head: [], 'padding-left': 0, 'padding-right': 0 },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   table.push(...rows.map((row) => [...row]));
   return table.toString();
