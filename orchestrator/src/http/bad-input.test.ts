@@ -50,7 +50,7 @@ describe.each(generationPaths)('a bad body on %s', (path) => {
 
   it('without announced length is refused once it is too large', async () => {
     await using server = await startTestServer({ ...answered, limits: { maxBodyBytes: 1_000 } });
-    const request = start(server.port, path);
+    const request = start(server.port, path, { headers: { connection: 'keep-alive' } });
     request.on('error', () => {});
     const response = once(request, 'response');
     request.write('x'.repeat(2_000));

@@ -42,7 +42,6 @@ export class Pulse {
 
   stop(): void {
     this.#stop();
-    this.#members.clear();
   }
 
   #beat(): void {

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import type { OperationFrame } from '@waggle/shared/cluster/operation.ts';
 import { describe, expect, it } from 'vitest';
 import { open, readReply, send } from './test-client.ts';
 import { aborted, startTestServer, text } from './test-server.ts';
@@ -31,6 +32,39 @@ describe('drain', () => {
     expect((await readReply(response)).text).toBe('{"done":false}\n{"done":true}\n');
     await drained;
     await expect(send(server.port, '/health', { method: 'GET' })).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('closes the connection of an answer that ends meanwhile', async () => {
+    const go = Promise.withResolvers<void>();
+    await using server = await startTestServer({
+      script: async function* () {
+        await go.promise;
+        yield text('{"done":true}', true);
+      },
+    });
+    const headers = { connection: 'keep-alive' };
+    const reply = send(server.port, '/api/chat', { body: { ...chat, stream: false }, headers });
+    await server.inference.asked();
+    const drained = server.http.drain();
+    go.resolve();
+    expect((await reply).headers).toMatchObject({ connection: 'close' });
+    await drained;
+  });
+
+  it('waits for a pull as well', async () => {
+    const go = Promise.withResolvers<void>();
+    async function* pulling(): AsyncGenerator<OperationFrame> {
+      yield { type: 'chunk', bytes: Buffer.from('{"status":"pulling manifest"}\n') };
+      await go.promise;
+      yield { type: 'chunk', bytes: Buffer.from('{"status":"success"}\n') };
+      yield { type: 'end' };
+    }
+    await using server = await startTestServer({ nodes: [{ name: 'a', script: pulling }] });
+    const { response } = await open(server.port, '/api/pull', { body: { model: 'tiny' } });
+    const drained = server.http.drain();
+    go.resolve();
+    expect((await readReply(response)).text).toContain('success');
+    await drained;
   });
 
   it('cuts what takes too long', async () => {

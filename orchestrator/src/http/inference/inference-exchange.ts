@@ -51,7 +51,7 @@ export class InferenceExchange implements RunningRequest {
   async run(done: () => void): Promise<void> {
     const { incoming, outgoing } = this.#options;
     let stopDeadline: (() => void) | undefined;
-    this.#onClose(() => {
+    outgoing.on('close', () => {
       this.#isClosed = true;
       stopDeadline?.();
       if (!outgoing.writableFinished) this.#abort(new ClusterError('client-gone', 'the client closed the connection'));
@@ -81,25 +81,6 @@ export class InferenceExchange implements RunningRequest {
     } catch (thrown) {
       this.#fail(thrown);
     }
-  }
-
-  #onClose(closed: () => void): void {
-    const { incoming, outgoing } = this.#options;
-    if (outgoing.socket !== null) {
-      outgoing.on('close', closed);
-      return;
-    }
-    // A pipelined request has no socket yet; if the connection breaks now, its response never says `close`.
-    const { socket } = incoming;
-    let isClosed = false;
-    const once = (): void => {
-      if (isClosed) return;
-      isClosed = true;
-      socket.off('close', once);
-      closed();
-    };
-    outgoing.on('close', once);
-    socket.on('close', once);
   }
 
   #abort(reason: ClusterError): void {
