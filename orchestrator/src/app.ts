@@ -1,5 +1,6 @@
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { ExpectedNodes } from './cluster/expected-nodes.ts';
 import type { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { BodyReader } from './http/body/body-reader.ts';
@@ -41,6 +42,7 @@ export interface AppDeps {
   readonly inference: Inference;
   readonly residency: ModelResidency;
   readonly cluster: NodeRegistry;
+  readonly expected: ExpectedNodes;
   readonly scheduler: ClusterRouteDeps['scheduler'];
   readonly requests: RequestLog;
   readonly aliases: () => Aliases;
@@ -105,7 +107,7 @@ export function createApp(deps: AppDeps): ServedApp {
       version,
       now: deps.now ?? Date.now,
     }),
-    ...nodeRoutes(cluster),
+    ...nodeRoutes(cluster, deps.expected),
     ...requestRoutes(requests),
   ];
 
@@ -118,7 +120,7 @@ export function createApp(deps: AppDeps): ServedApp {
     methodsOf,
   });
   return {
-    listener: createWebApp({ routes, methodsOf, gate, failures, cors, requestIds, running, clock }),
+    listener: createWebApp({ routes, methodsOf, gate, basePath: server.basePath, failures, cors, requestIds, running, clock }),
     running,
     dispose: () => pulse.stop(),
   };

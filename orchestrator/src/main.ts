@@ -9,9 +9,9 @@ import { toBanner, toEngineLines } from './banner.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
 import { openDataFolder } from './config/data-folder.ts';
+import { ListenError } from './config/listen-error.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readConfig } from './config/read-config.ts';
-import { ListenError } from './http/server.ts';
 import { startLocalNodes } from './in-process/local-nodes.ts';
 import { type Orchestrator, startOrchestrator } from './start.ts';
 

@@ -7,6 +7,9 @@ import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { DataFolder } from './config/data-folder.ts';
 import { resolveJoinToken } from './config/join-token.ts';
+import { grpcKeys, toListenError } from './config/listen-error.ts';
+import { toLabels } from './config/node-labels.ts';
+import { Inviter } from './grpc/inviter.ts';
 import { startGrpcServer } from './grpc/start-grpc-server.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
 import { type AttachedNode, attachNode } from './in-process/attach-node.ts';
@@ -75,20 +78,6 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   new Prober({ scheduler, clock, logger });
 
   const joinToken = resolveJoinToken(cluster, data);
-  const app = createApp({
-    config,
-    clusterId: data.clusterId,
-    adminToken: data.adminToken,
-    version,
-    inference,
-    residency,
-    cluster: registry,
-    scheduler,
-    requests,
-    aliases: () => aliases,
-    logger,
-    clock,
-  });
   const grpc = await startGrpcServer(
     {
       host: cluster.host,
@@ -101,7 +90,35 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
       clock,
     },
     registry,
-  );
+  ).catch((thrown: unknown) => {
+    throw toListenError(thrown, { host: cluster.host, port: cluster.grpcPort }, grpcKeys);
+  });
+  const inviter = new Inviter({
+    agents: config.nodes
+      .filter((node) => node.kind === 'agent')
+      .map((node) => ({ ...node, labels: toLabels(node.labels) })),
+    orchestrator: cluster.advertise ?? `:${grpc.port}`,
+    secret: joinToken?.secret ?? '',
+    isConnected: (nodeId) => registry.isConnected(nodeId),
+    label: (nodeId, labels) => registry.label(nodeId, labels),
+    clock,
+    logger,
+  });
+  const app = createApp({
+    config,
+    clusterId: data.clusterId,
+    adminToken: data.adminToken,
+    version,
+    inference,
+    residency,
+    cluster: registry,
+    expected: inviter,
+    scheduler,
+    requests,
+    aliases: () => aliases,
+    logger,
+    clock,
+  });
   let http: HttpServer;
   try {
     http = await startHttpServer(app, server, clock);
@@ -110,8 +127,10 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     app.dispose();
     throw thrown;
   }
+  inviter.start();
   const attached = new Set<AttachedNode>();
   const end = async () => {
+    inviter.stop();
     for (const node of attached) node.close();
     await grpc.close();
     app.dispose();

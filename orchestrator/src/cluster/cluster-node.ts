@@ -20,6 +20,7 @@ export class ClusterNode implements NodeView {
   joinedAt: string;
   leftAt: number | undefined;
   rttMs = 0;
+  labels: Readonly<Record<string, string>> = {};
   #state: NodeState = 'active';
   readonly #engines = new Map<string, ClusterEngine>();
 

@@ -1,7 +1,11 @@
 /** The key two spellings of one model share: case is ignored, and a missing tag means `latest`. */
 export function toModelKey(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.includes(':', lower.lastIndexOf('/') + 1) ? lower : `${lower}:latest`;
+  return withTag(name.toLowerCase());
+}
+
+/** The name with its tag, which is `latest` if it has none. */
+export function withTag(name: string): string {
+  return name.includes(':', name.lastIndexOf('/') + 1) ? name : `${name}:latest`;
 }
 
 /** Splits `model@node`; undefined where there is no node part. */

@@ -72,6 +72,16 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     return places;
   }
 
+  isConnected(nodeId: string): boolean {
+    return this.#nodes.get(nodeId)?.link !== undefined;
+  }
+
+  /** What the configuration says about a node, if it is there. */
+  label(nodeId: string, labels: Readonly<Record<string, string>>): void {
+    const node = this.#nodes.get(nodeId);
+    if (node !== undefined) node.labels = labels;
+  }
+
   nearest(model: string): readonly string[] {
     const names = new Set<string>();
     for (const node of this.nodes)

@@ -15,6 +15,8 @@ export interface NodeView {
   readonly epoch: number;
   readonly report: NodeReport;
   readonly hardware: Hardware;
+  /** What the configuration says about it; what the node itself reports wins. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Smoothed round trip in milliseconds. */
   readonly rttMs: number;
   /** Wall clock of joining, RFC 3339. */

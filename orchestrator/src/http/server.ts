@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { ServerConfig } from '../config/compiled-config.ts';
-import { joinHostPort } from '../config/hosts.ts';
+import { httpKeys, toListenError } from '../config/listen-error.ts';
 import type { RunningRequests } from './running-requests.ts';
 import type { NodeListener } from './web-app.ts';
 
@@ -20,18 +20,6 @@ export interface HttpServer {
   drain(): Promise<void>;
   /** Ends at once: whatever runs is cancelled, connections are cut. */
   close(): Promise<void>;
-}
-
-/** Why the port could not be opened, in one sentence. */
-export class ListenError extends Error {
-  /** The configuration key to change. */
-  readonly key: 'server.port' | 'server.host';
-
-  constructor(key: 'server.port' | 'server.host', message: string, cause: unknown) {
-    super(message, { cause });
-    this.name = 'ListenError';
-    this.key = key;
-  }
 }
 
 export async function startHttpServer(app: ServedApp, config: ServerConfig, clock: Clock): Promise<HttpServer> {
@@ -118,37 +106,10 @@ class RunningServer implements HttpServer {
 
 function listen(server: Server, { host, port }: ServerConfig): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(toListenError(error, host, port)));
+    server.once('error', (error) => reject(toListenError(error, { host, port }, httpKeys)));
     server.listen({ host, port, backlog: 1_024 }, () => {
       server.removeAllListeners('error');
       resolve();
     });
   });
-}
-
-function toListenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const address = joinHostPort(host, port);
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new ListenError(
-        'server.port',
-        `${address} is taken by another program: choose another server.port (--port), or stop that program`,
-        error,
-      );
-    case 'EACCES':
-      return new ListenError(
-        'server.port',
-        `this user may not open ${address}: choose a server.port (--port) above 1023`,
-        error,
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new ListenError(
-        'server.host',
-        `${host} is no address of this machine: correct server.host (--host)`,
-        error,
-      );
-    default:
-      return error;
-  }
 }

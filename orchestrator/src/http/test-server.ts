@@ -130,6 +130,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     inference,
     residency,
     cluster: cluster.registry,
+    expected: { expected: [] },
     scheduler,
     requests,
     aliases: () => new Map(Object.entries(options.aliases ?? {})),

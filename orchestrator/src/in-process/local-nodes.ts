@@ -11,7 +11,8 @@ import {
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
-import type { CompiledConfig, EngineKind, EngineNodeConfig, NodeLabels } from '../config/compiled-config.ts';
+import type { CompiledConfig, EngineKind, EngineNodeConfig } from '../config/compiled-config.ts';
+import { toLabels } from '../config/node-labels.ts';
 
 export interface LocalNodesDeps {
   readonly config: Pick<CompiledConfig, 'local' | 'discovery' | 'nodes'>;
@@ -82,12 +83,4 @@ function toAddress({ engine, url }: { readonly engine: EngineKind; readonly url:
 function toNodeId({ url }: EngineNodeConfig): string {
   const hex = createHash('sha256').update(`engine ${url}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
-}
-
-export function toLabels({ type, platform, capabilities }: NodeLabels): Record<string, string> {
-  return {
-    ...(type === undefined ? {} : { type }),
-    ...(platform === undefined ? {} : { platform }),
-    ...(capabilities.length === 0 ? {} : { capabilities: capabilities.join(',') }),
-  };
 }

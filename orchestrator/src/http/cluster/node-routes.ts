@@ -1,18 +1,22 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { z } from 'zod';
+import type { ExpectedNodes } from '../../cluster/expected-nodes.ts';
 import type { ClusterView, EngineView, NodeView, ServedModelView } from '../../cluster/views.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { Route } from '../route.ts';
 import type { nodeModelsSchema, nodeSchema, nodesSchema } from './nodes.schema.ts';
 
 /** The machines of the cluster. */
-export function nodeRoutes(cluster: ClusterView): readonly Route[] {
+export function nodeRoutes(cluster: ClusterView, expected: ExpectedNodes): readonly Route[] {
   return [
     {
       method: 'GET',
       path: '/api/nodes',
       head: true,
-      handler: () => jsonResponse({ nodes: cluster.nodes.map(toNode) } satisfies z.infer<typeof nodesSchema>),
+      handler: () =>
+        jsonResponse({ nodes: cluster.nodes.map(toNode), expected: [...expected.expected] } satisfies z.infer<
+          typeof nodesSchema
+        >),
     },
     {
       method: 'GET',
@@ -49,7 +53,7 @@ function toNode(node: NodeView): z.infer<typeof nodeSchema> {
     },
     memoryAvailableBytes: report.memoryAvailableBytes,
     waitingJobs: report.waitingJobs,
-    labels: { ...report.labels },
+    labels: { ...node.labels, ...report.labels },
     engines: node.engines.map(toEngine),
   };
 }

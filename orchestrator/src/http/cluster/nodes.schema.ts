@@ -1,5 +1,6 @@
 import { modelStates } from '@waggle/shared/cluster/model.ts';
 import { z } from 'zod';
+import { expectedStates } from '../../cluster/expected-nodes.ts';
 import { nodeStates } from '../../cluster/views.ts';
 
 const engineSchema = z.strictObject({
@@ -37,7 +38,17 @@ export const nodeSchema = z.strictObject({
   engines: z.array(engineSchema),
 });
 
-export const nodesSchema = z.strictObject({ nodes: z.array(nodeSchema) });
+export const expectedNodeSchema = z.strictObject({
+  name: z.string(),
+  address: z.string().describe('HOST:PORT of its agent.'),
+  state: z.enum(expectedStates),
+  notice: z.string().optional().describe('What its operator should mend.'),
+});
+
+export const nodesSchema = z.strictObject({
+  nodes: z.array(nodeSchema),
+  expected: z.array(expectedNodeSchema).describe('Agents the configuration names, whether they are there or not.'),
+});
 
 export const nodeModelsSchema = z.strictObject({
   node: z.string(),

@@ -1,0 +1,99 @@
+import { makeInvitation } from '@waggle/shared/cluster/invitation.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { ExpectedNode, ExpectedNodes } from '../cluster/expected-nodes.ts';
+
+/** An agent the configuration names by its HTTP port. */
+export interface InvitedAgent {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Why it cannot join as things are; it is not even asked then. */
+  readonly notice: string | undefined;
+}
+
+export interface InviterDeps {
+  readonly agents: readonly InvitedAgent[];
+  /** What the agents are to dial; `:PORT` means the address the invitation comes from. */
+  readonly orchestrator: string;
+  /** Of the join token; empty without one. */
+  readonly secret: string;
+  readonly isConnected: (nodeId: string) => boolean;
+  readonly label: (nodeId: string, labels: Readonly<Record<string, string>>) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const everyMs = 5_000;
+const answerMaxMs = 3_000;
+
+/** Asks the agents of the configuration to join, again and again: they may start, or lose their orchestrator, at any time. */
+export class Inviter implements ExpectedNodes {
+  readonly #deps: InviterDeps;
+  readonly #rows = new Map<InvitedAgent, ExpectedNode>();
+  #cancelTimer = (): void => {};
+  #isStopped = false;
+
+  constructor(deps: InviterDeps) {
+    this.#deps = deps;
+    for (const agent of deps.agents) this.#note(agent, 'waiting', agent.notice);
+  }
+
+  get expected(): readonly ExpectedNode[] {
+    return [...this.#rows.values()];
+  }
+
+  start(): void {
+    const wanted = this.#deps.agents.filter((agent) => agent.notice === undefined);
+    if (wanted.length > 0) void this.#round(wanted);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTimer();
+  }
+
+  async #round(agents: readonly InvitedAgent[]): Promise<void> {
+    await Promise.all(agents.map((agent) => this.#invite(agent)));
+    if (!this.#isStopped) this.#cancelTimer = this.#deps.clock.schedule(everyMs, () => void this.#round(agents));
+  }
+
+  async #invite(agent: InvitedAgent): Promise<void> {
+    const { orchestrator, secret, isConnected, label } = this.#deps;
+    const url = `http://${agent.host.includes(':') ? `[${agent.host}]` : agent.host}:${agent.port}/invitation`;
+    try {
+      const asked = await fetch(url, { signal: AbortSignal.timeout(answerMaxMs) });
+      const { nodeId, nonce } = (await asked.json()) as { nodeId?: unknown; nonce?: unknown };
+      if (typeof nodeId !== 'string' || typeof nonce !== 'string') {
+        this.#note(agent, 'refused', 'what answers there is no agent that waits to be invited');
+        return;
+      }
+      label(nodeId, agent.labels);
+      if (isConnected(nodeId)) {
+        this.#note(agent, 'joined', undefined);
+        return;
+      }
+      const body = JSON.stringify(makeInvitation(orchestrator, nonce, secret));
+      const answer = await fetch(url, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(answerMaxMs),
+      });
+      const { error } = (await answer.json()) as { error?: unknown };
+      if (answer.ok) this.#note(agent, 'invited', undefined);
+      else this.#note(agent, 'refused', typeof error === 'string' ? error : `it answered ${answer.status}`);
+    } catch {
+      this.#note(agent, 'unreachable', `nothing answers at ${url}; start the agent there`);
+    }
+  }
+
+  #note(agent: InvitedAgent, state: ExpectedNode['state'], notice: string | undefined): void {
+    const before = this.#rows.get(agent);
+    const address = `${agent.host}:${agent.port}`;
+    this.#rows.set(agent, { name: agent.name, address, state, ...(notice === undefined ? {} : { notice }) });
+    if (before === undefined || before.state === state) return;
+    this.#deps.logger.info('agent-invited', { name: agent.name, address, state, notice });
+  }
+}
