@@ -213,7 +213,8 @@ describe('unknown paths and methods', () => {
     ['GET', '/api/generate', 405, '405 method not allowed'],
     ['DELETE', '/api/tags', 405, '405 method not allowed'],
     ['OPTIONS', '/api/chat', 405, '405 method not allowed'],
-    ['POST', '/api/chat/', 404, '404 page not found'],
+    ['GET', '/api/nope/', 404, '404 page not found'],
+    ['GET', '/api/chat/', 404, '404 page not found'],
     ['POST', '//api/chat', 404, '404 page not found'],
   ])('%s %s is %i as at Ollama', async (method, path, status, words) => {
     await using server = await startTestServer(answered);
@@ -222,6 +223,18 @@ describe('unknown paths and methods', () => {
     expect(reply.headers['content-type']).toBe('text/plain');
     expect(reply.headers['server']).toBe('waggle');
     if (status === 405) expect(reply.headers['allow']).toBeTruthy();
+  });
+
+  it.each([
+    ['GET', '/api/tags/', 301, '/api/tags'],
+    ['GET', '/api/tags/?a="><b>', 301, '/api/tags?a=%22%3E%3Cb%3E'],
+    ['POST', '/api/chat/', 307, '/api/chat'],
+  ])('%s %s is %i, without its last slash', async (method, path, status, location) => {
+    await using server = await startTestServer(answered);
+    const reply = await send(server.port, path, { method });
+    expect(reply.status).toBe(status);
+    expect(reply.headers['location']).toBe(location);
+    expect(reply.text).not.toContain('<b>');
   });
 
   it.each([

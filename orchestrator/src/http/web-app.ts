@@ -17,6 +17,8 @@ export interface WebAppDeps {
   readonly routes: readonly Route[];
   readonly methodsOf: (path: string) => readonly string[];
   readonly gate: Gate;
+  /** In front of every path that stands in an answer. */
+  readonly basePath: string;
   readonly failures: FailureRenderer;
   readonly cors: CorsHeaders;
   readonly requestIds: RequestIds;
@@ -34,7 +36,7 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
   const { gate, failures, cors, requestIds, running, clock } = deps;
   const app = new Hono<HttpEnv>();
   for (const { method, path, handler } of deps.routes) app.on(method, path, handler);
-  app.notFound(({ req }) => toResponse(notRouted(deps, req.method, req.path)));
+  app.notFound(({ req }) => toResponse(notRouted(deps, req.method, req.path, queryOf(req.url))));
   app.onError((thrown, { req, env }) =>
     toResponse(failures.render(thrown, dialectOfPath(req.path), requestIds(env.incoming.headers['x-request-id']))),
   );
@@ -90,9 +92,18 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
 }
 
 /** No route: a wrong method where the path has others, else nothing at all; in the words of the path's dialect. */
-function notRouted({ methodsOf, failures }: WebAppDeps, method: string, path: string): PlainAnswer {
+function notRouted(
+  { methodsOf, failures, basePath }: WebAppDeps,
+  method: string,
+  path: string,
+  query = '',
+): PlainAnswer {
   const allowed = methodsOf(path);
   const dialect = dialectOfPath(path);
+  if (allowed.length === 0 && path.endsWith('/')) {
+    const bare = path.slice(0, -1);
+    if (methodsOf(bare).includes(method)) return redirect(method, basePath + bare + query);
+  }
   const headers = allowed.length === 0 ? undefined : { allow: allowed.join(', ') };
   if (dialect === 'openai') {
     const error =
@@ -103,6 +114,22 @@ function notRouted({ methodsOf, failures }: WebAppDeps, method: string, path: st
   }
   const [status, body] = allowed.length === 0 ? [404, '404 page not found'] : [405, '405 method not allowed'];
   return { status, body, contentType: 'text/plain', ...(headers && { headers }) };
+}
+
+/** A slash too many, as Ollama mends it: other methods than GET must come again with their body. */
+function redirect(method: string, location: string): PlainAnswer {
+  if (method !== 'GET') return { status: 307, body: '', headers: { location } };
+  const body = `<a href="${location.replace(/[&<>"']/g, toEntity)}">Moved Permanently</a>.\n\n`;
+  return { status: 301, body, contentType: 'text/html; charset=utf-8', headers: { location } };
+}
+
+function toEntity(character: string): string {
+  return `&#${character.charCodeAt(0)};`;
+}
+
+function queryOf(url: string): string {
+  const query = url.indexOf('?');
+  return query === -1 ? '' : url.slice(query);
 }
 
 function pathOf(url: string): string {

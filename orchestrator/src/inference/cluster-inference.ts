@@ -1,4 +1,5 @@
-import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { endpoints } from '@waggle/shared/chat/endpoints.ts';
+import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import { splitEmbedding } from './embedding-split.ts';
 import type { Answer, Inference, InferenceRequest } from './inference.ts';
@@ -64,7 +65,7 @@ export class ClusterInference implements Inference {
         resolved = resolveModel(request.facts.model, this.#registry, this.#aliases());
       } catch (thrown) {
         if (this.#deps.clock.now() < this.#settledAt) continue;
-        throw this.#noteFailure(record, toClusterError(thrown));
+        throw this.#noteFailure(record, inWordsOf(record, toClusterError(thrown)));
       }
       yield* this.#start(request, record, resolved, signal);
       return;
@@ -90,7 +91,7 @@ export class ClusterInference implements Inference {
   }
 
   #refuse(record: RequestRecord, error: ClusterError): Answer {
-    const failure = this.#noteFailure(record, error);
+    const failure = this.#noteFailure(record, inWordsOf(record, error));
     // oxlint-disable-next-line require-yield -- an answer that is nothing but its failure
     async function* answer(): ReturnType<Answer[typeof Symbol.asyncIterator]> {
       throw failure;
@@ -105,6 +106,13 @@ export class ClusterInference implements Inference {
     this.#deps.requests.end(record);
     return error;
   }
+}
+
+/** Where Ollama is asked for embeddings, it says in other words that there is no such model. */
+function inWordsOf({ endpoint, model }: RequestRecord, error: ClusterError): ClusterError {
+  if (error.code !== 'model-not-found' || endpoints[endpoint].kind !== 'embedding') return error;
+  const { details } = error;
+  return new ClusterError(error.code, `model "${model}" not found, try pulling it first`, { details });
 }
 
 function toRecord(request: InferenceRequest): RequestRecord {

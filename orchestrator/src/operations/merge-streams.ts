@@ -21,7 +21,7 @@ export async function* mergeStreams<Item>(streams: readonly AsyncIterable<Item>[
       }
     }
   } finally {
-    await Promise.allSettled(iterators.map((iterator) => iterator.return?.()));
+    await Promise.allSettled(iterators.map(async (iterator) => iterator.return?.()));
   }
 }
 

@@ -52,7 +52,9 @@ async function* pullAt(
   let isDone = false;
   try {
     for await (const fields of readJsonLines(chunksOf(runner.run(engine, { name: 'pull', body }, signal)))) {
-      if (fields['error'] !== undefined) throw new ClusterError('engine-failed', String(fields['error']));
+      const { error } = fields;
+      if (error !== undefined)
+        throw new ClusterError('engine-failed', typeof error === 'string' ? error : JSON.stringify(error));
       if (fields['status'] === 'success') isDone = true;
       yield { node, fields };
     }

@@ -1,4 +1,5 @@
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { withTag } from '../cluster/model-names.ts';
 import type { ServedModelView } from '../cluster/views.ts';
 import type { OperationAnswer, OperationRunner } from './operation-runner.ts';
 import { managesModels, type OperationCluster, placesOf } from './places.ts';
@@ -17,7 +18,7 @@ export async function showModel(
   fields: Readonly<Record<string, unknown>>,
   deps: { readonly cluster: OperationCluster; readonly runner: OperationRunner; readonly signal: AbortSignal },
 ): Promise<ShownModel> {
-  const places = placesOf(model, deps.cluster);
+  const places = placesToShow(model, deps.cluster);
   let failure: ClusterError | undefined;
   for (const place of places) {
     if (!managesModels(place.engine)) continue;
@@ -33,4 +34,15 @@ export async function showModel(
   const described = places.find((place) => !managesModels(place.engine));
   if (described !== undefined) return { form: 'report', place: described };
   throw failure ?? new ClusterError('no-node', `no node that has '${model}' can be reached now`);
+}
+
+/** Where Ollama describes models, it names the tag of one it does not have. */
+function placesToShow(model: string, cluster: OperationCluster): readonly ServedModelView[] {
+  try {
+    return placesOf(model, cluster);
+  } catch (thrown) {
+    const { code, details } = toClusterError(thrown);
+    if (code !== 'model-not-found') throw thrown;
+    throw new ClusterError(code, `model '${withTag(model)}' not found`, { details });
+  }
 }

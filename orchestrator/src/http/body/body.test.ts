@@ -54,6 +54,8 @@ describe('parseJson', () => {
     ['{"a":1}\n}', "invalid character '}' at position 8 (line 2, column 1)"],
     ['{"a":1,}', "invalid character '}' at position 7 (line 1, column 8)"],
     ['{"a":1,\n "b":}', "invalid character '}' at position 13 (line 2, column 6)"],
+    ['{"a":[}', "invalid character '}' at position 6 (line 1, column 7)"],
+    ['{"a":[1}', "invalid character '}' at position 7 (line 1, column 8)"],
     ['[1 2]', "invalid character '2' at position 3 (line 1, column 4)"],
     ['{"a":"x\ny"}', "invalid character '\\n' at position 7 (line 1, column 8)"],
     [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'the request body is not valid UTF-8'],

@@ -23,8 +23,8 @@ function refuse(message: string, cause: SyntaxError): ClusterError {
 /** Where parsing stopped; undefined when the text just ended too soon. */
 function errorPosition(text: string, message: string): number | undefined {
   const stated = /at position (\d+)/.exec(message);
-  if (stated !== null) return /^Unterminated/.test(message) ? undefined : Number(stated[1]);
-  if (/^Unexpected end/.test(message)) return undefined;
+  if (stated !== null) return message.startsWith('Unterminated') ? undefined : Number(stated[1]);
+  if (message.startsWith('Unexpected end')) return undefined;
   // V8 quotes short surroundings instead of a position: find them.
   const excerpt = /^Unexpected token '?.*?'?, (?:\.\.\.)?"([\s\S]*?)"(?:\.\.\.)? is not valid JSON$/.exec(message)?.[1];
   const token = /^Unexpected token '([\s\S]{1,2})'/.exec(message)?.[1];
@@ -35,6 +35,7 @@ function errorPosition(text: string, message: string): number | undefined {
 /** The first place outside strings where a value may not begin: a walk over tokens, without building anything. */
 function firstWrongToken(text: string, token: string): number | undefined {
   const tokens = /\s+|"(?:[^"\\]|\\[\s\S])*"|[{}[\],:]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+  const opened: string[] = [];
   let at = 0;
   let previous = '';
   while (at < text.length) {
@@ -42,7 +43,9 @@ function firstWrongToken(text: string, token: string): number | undefined {
     const match = tokens.exec(text)?.[0];
     if (match === undefined) return literalStop(text, at);
     if (!/^\s/.test(match)) {
-      if (match.startsWith(token) && isMisplaced(previous, match)) return at;
+      if (match.startsWith(token) && isMisplaced(previous, match, opened.at(-1))) return at;
+      if (match === '{' || match === '[') opened.push(match);
+      if (match === '}' || match === ']') opened.pop();
       previous = match;
     }
     at += match.length;
@@ -60,9 +63,10 @@ function literalStop(text: string, at: number): number {
   return at;
 }
 
-function isMisplaced(previous: string, token: string): boolean {
+function isMisplaced(previous: string, token: string, opened: string | undefined): boolean {
   const opens = previous === '' || previous === '[' || previous === '{' || previous === ',' || previous === ':';
   if (token === ',' || token === ':') return opens;
-  if (token === '}' || token === ']') return previous === ',' || previous === ':' || previous === '';
+  if (token === '}' || token === ']')
+    return previous === ',' || previous === ':' || opened !== (token === '}' ? '{' : '[');
   return !opens;
 }

@@ -136,7 +136,9 @@ describe('/v1/models', () => {
     await using server = await startTestServer({ nodes });
     const reply = await send(server.port, '/v1/models/absent', get);
     expect(reply.status).toBe(404);
-    expect(reply.json()).toMatchObject({ error: { message: "model 'absent' not found", type: 'not_found_error' } });
+    expect(reply.json()).toMatchObject({
+      error: { message: "model 'absent:latest' not found", type: 'not_found_error' },
+    });
   });
 });
 
@@ -163,8 +165,8 @@ describe('/api/show', () => {
   it.each([
     [{ model: '' }, 400, 'model is required'],
     [{}, 400, 'model is required'],
-    [{ model: 'absent' }, 404, "model 'absent' not found"],
-    [{ model: 5 }, 400, 'model must be a string'],
+    [{ model: 'absent' }, 404, "model 'absent:latest' not found"],
+    [{ model: 5 }, 400, 'json: cannot unmarshal number into Go struct field ShowRequest.model of type string'],
     [[], 400, 'the request body must be a JSON object'],
   ])('of %j is %i', async (body, status, error) => {
     await using server = await startTestServer({ nodes });
@@ -263,7 +265,9 @@ describe('who may change models', () => {
       '/api/delete%00',
     ]) {
       const reply = await send(server.port, path, { method: 'DELETE', body: { model: 'tiny' }, headers: forwarded });
-      expect([path, reply.status >= 400 && reply.status < 500]).toEqual([path, true]);
+      // A slash too many is sent back to the guarded path itself.
+      const isRefused = path === '/api/delete/' ? reply.status === 307 : reply.status >= 400 && reply.status < 500;
+      expect([path, isRefused]).toEqual([path, true]);
     }
     expect(server.cluster.links['desk']?.requests).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { checkText } from '@waggle/shared/dialects/go-json.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { deleteModel } from '../../operations/delete-model.ts';
 import type { OperationRunner } from '../../operations/operation-runner.ts';
@@ -30,8 +31,8 @@ export function ollamaModelRoutes(deps: ModelRouteDeps): readonly Route[] {
 function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
     const fields = await readObject(context);
-    const model = nameOf(fields);
-    if (model === '') throw new ClusterError('bad-request', 'model is required', { details: { param: 'model' } });
+    const model = nameOf(fields, 'ShowRequest');
+    if (model === '') throw modelRequired();
     const shown = await showModel(model, fields, { cluster, runner, signal: context.req.raw.signal });
     if (shown.form === 'report') return jsonResponse(describeReport(shown.place));
     const { status, contentType, body } = shown.answer;
@@ -45,7 +46,8 @@ function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
 function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
     const fields = await readObject(context);
-    const model = nameOf(fields);
+    const model = nameOf(fields, 'DeleteRequest');
+    if (model === '') throw modelRequired();
     if (!isModelName(model))
       throw new ClusterError('bad-request', `name "${model}" is invalid`, { details: { param: 'model' } });
     await deleteModel(model, { cluster, runner, signal: context.req.raw.signal });
@@ -56,7 +58,7 @@ function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler 
 function createPull({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
     const { model: _model, name: _name, stream = true, ...fields } = await readNamed(context, readObject);
-    const target = pullTarget(nameOf({ model: _model, name: _name }), nodeChoice(context), cluster);
+    const target = pullTarget(nameOf({ model: _model, name: _name }, 'PullRequest'), nodeChoice(context), cluster);
     const lines = pullModel(target, fields, { runner, signal: context.req.raw.signal });
     return stream === false ? lastLine(lines) : ndjsonResponse(lines);
   };
@@ -64,7 +66,7 @@ function createPull({ cluster, runner, readObject }: ModelRouteDeps): Handler {
 
 async function readNamed(context: HttpContext, readObject: ReadObject): Promise<JsonObject> {
   const fields = await readObject(context);
-  if (isModelName(nameOf(fields))) return fields;
+  if (isModelName(nameOf(fields, 'PullRequest'))) return fields;
   throw new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
 }
 
@@ -72,7 +74,9 @@ async function readNamed(context: HttpContext, readObject: ReadObject): Promise<
 async function lastLine(lines: AsyncIterable<PullLine>): Promise<Response> {
   let last: PullLine = {};
   for await (const line of lines) last = line;
-  return jsonResponse(last, { status: last['error'] === undefined ? 200 : 500 });
+  return last['error'] === undefined
+    ? jsonResponse(last)
+    : jsonResponse(last, { status: 500, contentType: 'application/json' });
 }
 
 function nodeChoice({ req }: HttpContext): NodeChoice {
@@ -81,11 +85,16 @@ function nodeChoice({ req }: HttpContext): NodeChoice {
   return wanted === '*' ? 'all' : wanted.split(',').map((name) => name.trim());
 }
 
-/** Ollama still takes `name`, as its older clients say. */
-function nameOf(fields: JsonObject): string {
-  const name = fields['model'] ?? fields['name'] ?? '';
-  if (typeof name === 'string') return name === '' && typeof fields['name'] === 'string' ? fields['name'] : name;
-  throw new ClusterError('bad-request', 'model must be a string', { details: { param: 'model' } });
+/** Ollama still takes `name`, as its older clients say. `struct` is what it calls the request. */
+function nameOf({ model, name }: JsonObject, struct: string): string {
+  checkText(model, `${struct}.model`);
+  checkText(name, `${struct}.name`);
+  const wanted = model || name;
+  return typeof wanted === 'string' ? wanted : '';
+}
+
+function modelRequired(): ClusterError {
+  return new ClusterError('bad-request', 'model is required', { details: { param: 'model' } });
 }
 
 /** What may go into a registry path or an engine's store: no way up, no blanks, nothing absolute. */

@@ -1,5 +1,5 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { toModelKey } from '../../cluster/model-names.ts';
+import { toModelKey, withTag } from '../../cluster/model-names.ts';
 import type { ClusterView } from '../../cluster/views.ts';
 import type { Aliases } from '../../inference/resolve-model.ts';
 import { textResponse } from '../json-response.ts';
@@ -59,7 +59,9 @@ function toModel(id: string, tag: TagEntry): object {
 function unknownModel(id: string, cluster: ClusterView): ClusterError {
   const nearest = cluster.nearest(id);
   const hint = nearest.length === 0 ? {} : { hint: `did you mean ${nearest.join(' or ')}?` };
-  return new ClusterError('model-not-found', `model '${id}' not found`, { details: { param: 'model', ...hint } });
+  return new ClusterError('model-not-found', `model '${withTag(id)}' not found`, {
+    details: { param: 'model', ...hint },
+  });
 }
 
 function missingRoutes(path: string): Route[] {
