@@ -1,6 +1,6 @@
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { Hardware, NodeIdentity } from '@waggle/shared/cluster/node.ts';
-import type { OperationFrame, OperationName, OperationRequest } from '@waggle/shared/cluster/operation.ts';
+import { changingOperations, type OperationFrame, type OperationRequest } from '@waggle/shared/cluster/operation.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, ModelCommand, NodeSlots, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
@@ -33,8 +33,6 @@ interface ServedEngine {
 }
 
 const memoryEveryMs = 5_000;
-/** After these the engine has other models than before. */
-const changing: ReadonlySet<OperationName> = new Set(['pull', 'create', 'copy', 'delete']);
 
 /** The engines of a node with their jobs, and what it reports of them: owner of all that changes here. */
 export class EngineNode {
@@ -121,7 +119,7 @@ export class EngineNode {
     const { engine, monitor } = served;
     for await (const frame of engine.models.operate(request, content, signal)) {
       // The next request of the same caller is to find the models as they are now.
-      if (frame.type === 'end' && changing.has(request.name)) await monitor.refresh();
+      if (frame.type === 'end' && changingOperations.has(request.name)) await monitor.refresh();
       yield frame;
     }
   }

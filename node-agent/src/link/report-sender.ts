@@ -41,6 +41,11 @@ export class ReportSender {
     this.#sendDue();
   }
 
+  /** Sends a report that is due without a pause, so that it arrives before what is written next. */
+  flush(): void {
+    if (this.#isDue && !this.#isFull && !this.#isClosed) this.#sendNow();
+  }
+
   drained(): void {
     this.#isFull = false;
     this.#sendDue();
@@ -53,12 +58,16 @@ export class ReportSender {
 
   #sendDue(): void {
     if (!this.#isDue || this.#isPausing || this.#isFull || this.#isClosed) return;
-    this.#isDue = false;
     this.#isPausing = true;
     this.#deps.clock.schedule(pauseMs, () => {
       this.#isPausing = false;
       this.#sendDue();
     });
+    this.#sendNow();
+  }
+
+  #sendNow(): void {
+    this.#isDue = false;
     for (const frame of toReportFrames(this.#report())) {
       if (!this.#deps.write(frame)) this.#isFull = true;
     }

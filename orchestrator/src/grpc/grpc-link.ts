@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { NodeIdentity, NodeReport } from '@waggle/shared/cluster/node.ts';
-import type { OperationFrame, OperationRequest } from '@waggle/shared/cluster/operation.ts';
+import { changingOperations, type OperationFrame, type OperationRequest } from '@waggle/shared/cluster/operation.ts';
 import { isStreamMac } from '@waggle/shared/lane-link/handshake.ts';
 import type { LaneIds } from '@waggle/shared/lane-link/lane-ids.ts';
 import type { LaneLink, LinkEvents } from '@waggle/shared/lane-link/lane-link.ts';
@@ -24,6 +24,8 @@ export type WatchCall = ServerDuplexStream<Buffer, Buffer>;
 const suspectMs = 1_200;
 /** Silence after which a node, or a connection of lanes, is given up. */
 const deadMs = 5_000;
+/** Longest wait for the report that shows what an operation changed. */
+const reportMaxMs = 1_000;
 
 interface LinkDeps {
   readonly identity: NodeIdentity;
@@ -100,7 +102,11 @@ export class GrpcLink implements LaneLink {
     if (this.#hasEnded) stream.lose(this.#lostError('it left'));
     else this.#write({ type: 'open-operation', streamId });
     try {
-      yield* stream.frames;
+      for await (const frame of stream.frames) {
+        // Its effect is in a report on the control stream, which a round trip there brings in.
+        if (frame.type === 'end' && changingOperations.has(request.name)) await this.#pings.askBootId(reportMaxMs);
+        yield frame;
+      }
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#operations.delete(streamId);

@@ -4,6 +4,9 @@ import type { JobFailure } from './job.ts';
 export const operationNames = ['show', 'pull', 'push', 'create', 'copy', 'delete', 'blob-head', 'blob-put'] as const;
 export type OperationName = (typeof operationNames)[number];
 
+/** After these an engine has other models than before. */
+export const changingOperations: ReadonlySet<OperationName> = new Set(['pull', 'create', 'copy', 'delete']);
+
 export interface OperationRequest {
   readonly operationId: string;
   readonly engineId: string;
