@@ -1,4 +1,4 @@
-import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
+import type { AnswerBatch, TypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import { isCommitting } from '@waggle/shared/chat/answer-batch.ts';
 import type { Timings } from '@waggle/shared/chat/chat-event.ts';
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
@@ -148,7 +148,14 @@ export class EngineRun implements RunningJob, CallObserver {
       this.#lastEventAt = this.#deps.clock.now();
       if (this.#firstEventAt === 0) this.#firstEventAt = this.#lastEventAt;
     }
-    return this.#output.batch(batch);
+    return this.#output.batch(batch.form === 'events' ? this.#withTimings(batch) : batch);
+  }
+
+  /** A client of the other family is told the times too, by whoever can tell them. */
+  #withTimings(batch: TypedBatch): TypedBatch {
+    const end = batch.events.at(-1);
+    if (end?.type !== 'response-end') return batch;
+    return { ...batch, events: [...batch.events.slice(0, -1), { ...end, timings: this.#timings(end.timings) }] };
   }
 
   /** The engine's own figures where it gives them, else what was seen from here. */
