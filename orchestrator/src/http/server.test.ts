@@ -1,4 +1,5 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import type { OperationFrame } from '@waggle/shared/cluster/operation.ts';
 import { describe, expect, it } from 'vitest';
 import { open, readReply, send } from './test-client.ts';
@@ -62,9 +63,22 @@ describe('drain', () => {
     await using server = await startTestServer({ nodes: [{ name: 'a', script: pulling }] });
     const { response } = await open(server.port, '/api/pull', { body: { model: 'tiny' } });
     const drained = server.http.drain();
+    await server.clock.advance(1_000);
     go.resolve();
     expect((await readReply(response)).text).toContain('success');
     await drained;
+  });
+
+  it('does not wait for a connection that asks nothing', async () => {
+    await using server = await startTestServer();
+    const socket = connect(server.port, '127.0.0.1', () => socket.write('POST /api/chat HTTP/1.1\r\n'));
+    await once(socket, 'connect');
+    // Answered behind it, so the server has read the half head by now.
+    await send(server.port, '/health', { method: 'GET' });
+    const drained = server.http.drain();
+    socket.resume();
+    await server.clock.advance(1_000);
+    await Promise.all([drained, once(socket, 'close')]);
   });
 
   it('cuts what takes too long', async () => {

@@ -76,7 +76,6 @@ class RunningServer implements HttpServer {
     const closed = this.#stopListening();
     // Connections whose answer has just ended count as busy for a moment more.
     const sweep = clock.schedule(lastSweepMs, () => this.#server.closeAllConnections());
-    this.#server.closeIdleConnections();
     await closed;
     cut();
     sweep();
