@@ -73,11 +73,11 @@ function toTag(place: ServedModelView): TagEntry {
   const { report } = place;
   const own = parseEntry(report.tagJson);
   return {
+    name: report.name,
     model: report.name,
     modified_at: report.modifiedAt ?? place.engine.node.joinedAt,
     size: report.sizeBytes,
     ...own,
-    name: report.name,
     digest: digestOf(place),
     details: detailsOf(place, own),
     ...(own === undefined && report.capabilities !== undefined && { capabilities: report.capabilities }),
@@ -103,15 +103,15 @@ function toPsEntry(place: ServedModelView): PsEntry {
   const own = parseEntry(report.psJson);
   const { resident } = report;
   return {
+    name: report.name,
     model: report.name,
     size: resident?.sizeBytes ?? report.sizeBytes,
-    size_vram: resident?.vramBytes ?? 0,
-    context_length: report.numCtx ?? report.contextLength ?? 0,
-    expires_at: resident?.expiresAt ?? never,
-    ...own,
-    name: report.name,
     digest: digestOf(place),
     details: detailsOf(place, own),
+    expires_at: resident?.expiresAt ?? never,
+    size_vram: resident?.vramBytes ?? 0,
+    context_length: report.numCtx ?? report.contextLength ?? 0,
+    ...own,
     node: place.engine.node.name,
   };
 }
