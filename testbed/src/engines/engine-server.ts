@@ -17,6 +17,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #options: EngineServerOptions;
   readonly #finishing: Server[] = [];
   #server: Server;
+  #disposed = false;
   #port: number;
 
   private constructor(options: EngineServerOptions) {
@@ -62,10 +63,11 @@ export class EngineServer implements AsyncDisposable {
 
   /** Listens again on the same port. */
   async accept(): Promise<void> {
-    if (!this.#server.listening) await this.#listen();
+    if (!this.#server.listening && !this.#disposed) await this.#listen();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     for (const server of this.#finishing) server.closeAllConnections();
     await this.refuse('drop');
   }

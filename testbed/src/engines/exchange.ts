@@ -143,8 +143,7 @@ export class Exchange {
   }
 
   #began(): void {
-    if (this.record.firstByteAt !== undefined) return;
-    this.record.firstByteAt = epochMs();
+    this.record.firstByteAt ??= epochMs();
     this.#log?.changed(this.record);
   }
 

@@ -21,6 +21,13 @@ const { values } = parseArgs({
   },
 });
 
+// Listened for before anybody can know that the process is there.
+const told = new Promise<void>((resolve) => {
+  process.once('SIGTERM', () => resolve());
+  process.once('SIGINT', () => resolve());
+  if (values['watch-stdin']) process.stdin.on('end', () => resolve()).resume();
+});
+
 await using engine = await startEngine(values.dialect, Number(values.port), values.config);
 const control = createServer((request, response) => handleControlRequest(engine.control, request, response));
 await new Promise<void>((resolve) => {
@@ -32,14 +39,10 @@ process.stdout.write(
   `${JSON.stringify({ ready: true, dialect: values.dialect, url, port, controlUrl, pid: process.pid })}\n`,
 );
 
-await new Promise<void>((resolve) => {
-  process.once('SIGTERM', () => resolve());
-  process.once('SIGINT', () => resolve());
-  if (values['watch-stdin']) process.stdin.on('end', () => resolve()).resume();
-});
+await told;
 control.close();
 control.closeAllConnections();
-process.stdin.destroy();
+if (values['watch-stdin']) process.stdin.destroy();
 
 function startEngine(dialect: string, listenOn: number, config: string): Promise<ScriptedEngine> {
   const options = JSON.parse(config) as OllamaEngineOptions & OpenAiEngineOptions;

@@ -60,8 +60,10 @@ async function writeDeltas(
   const pace = turn.model.decodeMsPerToken;
   const { record, fault } = exchange;
   const brokenAt = fault?.kind === 'malformed' ? fault.atDelta - 1 : -1;
+  // What never ends is not played to its end for nobody.
+  const playsOn = options.playsOn && last !== Number.POSITIVE_INFINITY;
   let next = 0;
-  while (next < last && (!exchange.gone || options.playsOn)) {
+  while (next < last && (!exchange.gone || playsOn)) {
     let due = last;
     if (pace > 0) {
       const passed = performance.now() - turn.decodesSince;
@@ -77,8 +79,8 @@ async function writeDeltas(
       const end = Math.min(due, next + options.deltasPerWrite);
       for (; next < end; next++) text += next === brokenAt ? script.broken : script.delta(next);
       if (exchange.gone) continue;
-      writable = exchange.write(text);
       record.tokensSent = next;
+      writable = exchange.write(text);
     }
     if (!writable) await exchange.drained();
   }

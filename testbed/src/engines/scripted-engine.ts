@@ -173,10 +173,20 @@ class RequestHandler {
       if (route.kind === 'inference') exchange.fault = this.#board.take(path, record.model);
       if (exchange.fault === undefined || (await this.#survives(exchange, exchange.fault))) await route.run(exchange);
     } catch (error) {
-      if (!exchange.gone) this.#dialect.refuse(exchange, error);
+      if (!exchange.gone) this.#refuse(exchange, error);
       else if (!(error instanceof CoreRefusal)) throw error;
     }
     exchange.finish(exchange.gone ? 'client-gone' : 'done');
+  }
+
+  /** An error that is no answer of the dialect is a mistake in a script: the client is not left waiting, and it is thrown on. */
+  #refuse(exchange: Exchange, error: unknown): void {
+    try {
+      this.#dialect.refuse(exchange, error);
+    } catch (mistake) {
+      exchange.breakOff(true);
+      throw mistake;
+    }
   }
 
   /** Faults that come before the engine does anything; false: that was the answer. */

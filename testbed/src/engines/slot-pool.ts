@@ -47,7 +47,9 @@ export class SlotPool {
   /** The free slot that knows most of the prompt, at once if there is one. Rejects with `gone` when `signal` is aborted. */
   acquire(prompt: string, signal: () => AbortSignal): Seat | Promise<Seat> {
     const seat = this.#take(prompt);
-    return seat ?? this.#wait(prompt, signal());
+    if (seat === undefined) return this.#wait(prompt, signal());
+    this.#changed();
+    return seat;
   }
 
   release(slot: Slot, cached: string): void {
