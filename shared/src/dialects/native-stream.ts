@@ -183,7 +183,7 @@ export class NativeStream implements NativeReader {
     let from = 0;
     let to = 0;
     for (let index = 0; index < edits.length; index += 3) {
-      to += bytes.copy(out, to, from, edits[index] as number);
+      to += bytes.copy(out, to, from, edits[index]);
       if (edits[index + 2] === 1) to += model.copy(out, to);
       from = edits[index + 1] as number;
     }

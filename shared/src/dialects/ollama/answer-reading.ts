@@ -8,37 +8,38 @@ import { notAnAnswer } from '../stream-errors.ts';
 import { toReportedError } from './classify-error.ts';
 
 /** Reads the lines of a chat or generate answer as far as scheduling needs them. */
-export function createAnswerReading(endpoint: EndpointName): AnswerReading {
-  let stats: JobStats = {};
-  let isComplete = false;
-  let hasToolCalls = false;
-  return {
-    read(value) {
-      const line = toLine(endpoint, value);
-      const part = partOf(endpoint, line);
-      let kinds = 0;
-      if (isFilled(part.text)) kinds |= batchKind.text;
-      if (isFilled(part.thinking)) kinds |= batchKind.thinking;
-      if (Array.isArray(part.toolCalls) && part.toolCalls.length > 0) {
-        kinds |= batchKind.toolCall;
-        hasToolCalls = true;
-      }
-      if (line['done'] === true) {
-        kinds |= batchKind.end;
-        isComplete = true;
-        stats = toStats(line, hasToolCalls);
-      }
-      return kinds === 0 ? batchKind.opening : kinds;
-    },
-    isUsageOnly: () => false,
-    get isComplete() {
-      return isComplete;
-    },
-    endFrame: undefined,
-    get stats() {
-      return stats;
-    },
-  };
+export class OllamaReading implements AnswerReading {
+  readonly endFrame = undefined;
+  isComplete = false;
+  stats: JobStats = {};
+  readonly #endpoint: EndpointName;
+  #hasToolCalls = false;
+
+  constructor(endpoint: EndpointName) {
+    this.#endpoint = endpoint;
+  }
+
+  read(value: unknown): number {
+    const line = toLine(this.#endpoint, value);
+    const part = partOf(this.#endpoint, line);
+    let kinds = 0;
+    if (isFilled(part.text)) kinds |= batchKind.text;
+    if (isFilled(part.thinking)) kinds |= batchKind.thinking;
+    if (Array.isArray(part.toolCalls) && part.toolCalls.length > 0) {
+      kinds |= batchKind.toolCall;
+      this.#hasToolCalls = true;
+    }
+    if (line['done'] === true) {
+      kinds |= batchKind.end;
+      this.isComplete = true;
+      this.stats = toStats(line, this.#hasToolCalls);
+    }
+    return kinds === 0 ? batchKind.opening : kinds;
+  }
+
+  isUsageOnly(): boolean {
+    return false;
+  }
 }
 
 /** One line of an answer. Throws what the engine reports as its error, and what is no line of an answer. */

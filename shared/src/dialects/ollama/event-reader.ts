@@ -19,7 +19,7 @@ export function createEventReader(endpoint: EndpointName, { stream }: EventReade
   if (!stream || endpoints[endpoint].kind === 'embedding') {
     return createWholeReader((bytes) => readWholeEvents(endpoint, bytes));
   }
-  return new EventStream(ndjsonFraming, createEventDecoding(endpoint));
+  return new EventStream(ndjsonFraming, new OllamaDecoding(endpoint));
 }
 
 export function readWholeEvents(endpoint: EndpointName, bytes: Uint8Array): WholeAnswer<TypedBatch> {
@@ -27,56 +27,54 @@ export function readWholeEvents(endpoint: EndpointName, bytes: Uint8Array): Whol
   if (body.length === 0) throw endedEarly();
   const answer = parse(body.toString('utf8'));
   if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(endpoint, answer);
-  const decoding = createEventDecoding(endpoint);
+  const decoding = new OllamaDecoding(endpoint);
   const events: ChatEvent[] = [];
   decoding.decode(answer, events);
   if (!decoding.isEnded) throw endedEarly();
   return { batch: toTypedBatch(events), stats: decoding.stats };
 }
 
-function createEventDecoding(endpoint: EndpointName): EventDecoding {
-  let toolCalls = 0;
-  let isEnded = false;
-  let stats: JobStats = {};
-  return {
-    decode(value, events) {
-      const line = toLine(endpoint, value);
-      const { text, thinking, toolCalls: calls } = partOf(endpoint, line);
-      const logprobs = readLogprobs(line['logprobs']);
-      if (isFilled(thinking)) events.push({ type: 'thinking-delta', text: thinking });
-      if (isFilled(text) || logprobs !== undefined) {
-        events.push({
-          type: 'text-delta',
-          text: isFilled(text) ? text : '',
-          ...(logprobs === undefined ? {} : { logprobs }),
-        });
-      }
-      for (const call of toArray(calls) ?? []) {
-        events.push({ type: 'tool-call', call: toToolCall(call, toolCalls) });
-        toolCalls++;
-      }
-      if (line['done'] !== true) return;
-      isEnded = true;
-      stats = toStats(line, toolCalls > 0);
-      const context = toArray(line['context']);
-      events.push({
-        type: 'response-end',
-        finishReason: stats.finishReason ?? 'stop',
-        ...(stats.usage === undefined ? {} : { usage: stats.usage }),
-        ...(stats.timings === undefined ? {} : { timings: stats.timings }),
-        ...(context === undefined ? {} : { context: context.filter((token) => typeof token === 'number') }),
-      });
-    },
-    // Ollama's terminal line is the last one; nothing is held back.
-    end: () => {},
-    get isEnded() {
-      return isEnded;
-    },
-    isComplete: false,
-    get stats() {
-      return stats;
-    },
-  };
+class OllamaDecoding implements EventDecoding {
+  readonly isComplete = false;
+  isEnded = false;
+  stats: JobStats = {};
+  readonly #endpoint: EndpointName;
+  #toolCalls = 0;
+
+  constructor(endpoint: EndpointName) {
+    this.#endpoint = endpoint;
+  }
+
+  decode(value: unknown, events: ChatEvent[]): void {
+    const line = toLine(this.#endpoint, value);
+    const { text, thinking, toolCalls } = partOf(this.#endpoint, line);
+    const logprobs = readLogprobs(line['logprobs']);
+    if (isFilled(thinking)) events.push({ type: 'thinking-delta', text: thinking });
+    if (logprobs !== undefined) events.push({ type: 'text-delta', text: isFilled(text) ? text : '', logprobs });
+    else if (isFilled(text)) events.push({ type: 'text-delta', text });
+    for (const call of toArray(toolCalls) ?? []) {
+      events.push({ type: 'tool-call', call: toToolCall(call, this.#toolCalls) });
+      this.#toolCalls++;
+    }
+    if (line['done'] === true) this.#end(line, events);
+  }
+
+  /** Ollama's terminal line is its last; nothing is held back. */
+  end(): void {}
+
+  #end(line: JsonObject, events: ChatEvent[]): void {
+    this.isEnded = true;
+    const stats = toStats(line, this.#toolCalls > 0);
+    this.stats = stats;
+    const context = toArray(line['context']);
+    events.push({
+      type: 'response-end',
+      finishReason: stats.finishReason ?? 'stop',
+      ...(stats.usage === undefined ? {} : { usage: stats.usage }),
+      ...(stats.timings === undefined ? {} : { timings: stats.timings }),
+      ...(context === undefined ? {} : { context: context.filter((token) => typeof token === 'number') }),
+    });
+  }
 }
 
 /** Ollama numbers the calls of one line; over several lines the numbers may begin anew, so that they are counted here. */

@@ -9,7 +9,7 @@ import { NativeStream, parse } from '../native-stream.ts';
 import { parseOutsideArrays, withModel } from '../outside-arrays.ts';
 import { endedEarly, notAnAnswer, notJson } from '../stream-errors.ts';
 import { createWholeReader } from '../whole-reader.ts';
-import { createAnswerReading, toTimings } from './answer-reading.ts';
+import { OllamaReading, toTimings } from './answer-reading.ts';
 import { toReportedError } from './classify-error.ts';
 
 const holes: Holes = {
@@ -28,7 +28,7 @@ export function createNativeReader(
   }
   return new NativeStream({
     framing: ndjsonFraming,
-    reading: createAnswerReading(endpoint),
+    reading: new OllamaReading(endpoint),
     holes,
     rewriteModel,
   });
@@ -42,7 +42,7 @@ export function readWholeNative(
   const body = toBuffer(bytes);
   if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(endpoint, body, rewriteModel);
   if (body.length === 0) throw endedEarly();
-  const reading = createAnswerReading(endpoint);
+  const reading = new OllamaReading(endpoint);
   const kinds = reading.read(parse(body.toString('utf8')));
   if ((kinds & batchKind.end) === 0) throw endedEarly();
   const { stats } = reading;

@@ -9,25 +9,29 @@ import { toReportedError } from './classify-error.ts';
 const doneFrame = Buffer.from('data: [DONE]\n\n');
 
 /** Reads the chunks of a chat or completion answer, or a whole one, as far as scheduling needs them. */
-export function createAnswerReading(): AnswerReading {
-  const totals = createTotals();
-  return {
-    read(value) {
-      const chunk = toChunk(value);
-      totals.note(chunk);
-      let kinds = 0;
-      for (const choice of choicesOf(chunk)) kinds |= kindsOf(choice);
-      return kinds === 0 ? batchKind.opening : kinds;
-    },
-    isUsageOnly: (value) => isObject(value) && isObject(value['usage']) && choicesOf(value).length === 0,
-    get isComplete() {
-      return totals.finishReason !== undefined;
-    },
-    endFrame: doneFrame,
-    get stats() {
-      return totals.stats;
-    },
-  };
+export class OpenaiReading implements AnswerReading {
+  readonly endFrame = doneFrame;
+  readonly #totals = new Totals();
+
+  read(value: unknown): number {
+    const chunk = toChunk(value);
+    this.#totals.note(chunk);
+    let kinds = 0;
+    for (const choice of choicesOf(chunk)) kinds |= kindsOf(choice);
+    return kinds === 0 ? batchKind.opening : kinds;
+  }
+
+  isUsageOnly(value: unknown): boolean {
+    return isObject(value) && isObject(value['usage']) && choicesOf(value).length === 0;
+  }
+
+  get isComplete(): boolean {
+    return this.#totals.finishReason !== undefined;
+  }
+
+  get stats(): JobStats {
+    return this.#totals.stats;
+  }
 }
 
 function kindsOf(choice: JsonObject): number {
@@ -48,8 +52,12 @@ export function toChunk(value: unknown): JsonObject {
   return value;
 }
 
+const none: readonly JsonObject[] = [];
+
 export function choicesOf(chunk: JsonObject): readonly JsonObject[] {
-  return toArray(chunk['choices'])?.filter(isObject) ?? [];
+  const { choices } = chunk;
+  if (!Array.isArray(choices)) return none;
+  return choices.every(isObject) ? choices : choices.filter(isObject);
 }
 
 interface AnswerPart {
@@ -74,37 +82,29 @@ export function partOf(choice: JsonObject): AnswerPart {
 }
 
 /** Gathers what chunks tell of the answer as a whole; it comes in the last, the one before or both. */
-export interface Totals {
-  note(chunk: JsonObject): void;
-  readonly finishReason: FinishReason | undefined;
-  readonly stats: JobStats;
-}
+export class Totals {
+  finishReason: FinishReason | undefined;
+  #usage: Usage | undefined;
+  #timings: JsonObject | undefined;
 
-export function createTotals(): Totals {
-  let finishReason: FinishReason | undefined;
-  let usage: Usage | undefined;
-  let timings: JsonObject | undefined;
-  return {
-    note(chunk) {
-      for (const choice of choicesOf(chunk)) {
-        if (isFilled(choice['finish_reason'])) finishReason = toFinishReason(choice['finish_reason']);
-      }
-      usage = toUsage(chunk['usage']) ?? usage;
-      if (isObject(chunk['timings'])) timings = chunk['timings'];
-    },
-    get finishReason() {
-      return finishReason;
-    },
-    get stats() {
-      const counted = usage ?? toCountedUsage(timings);
-      const measured = toTimings(timings);
-      return {
-        ...(finishReason === undefined ? {} : { finishReason }),
-        ...(counted === undefined ? {} : { usage: counted }),
-        ...(measured === undefined ? {} : { timings: measured }),
-      };
-    },
-  };
+  note(chunk: JsonObject): void {
+    for (const choice of choicesOf(chunk)) {
+      if (isFilled(choice['finish_reason'])) this.finishReason = toFinishReason(choice['finish_reason']);
+    }
+    this.#usage = toUsage(chunk['usage']) ?? this.#usage;
+    if (isObject(chunk['timings'])) this.#timings = chunk['timings'];
+  }
+
+  get stats(): JobStats {
+    const { finishReason } = this;
+    const usage = this.#usage ?? toCountedUsage(this.#timings);
+    const timings = toTimings(this.#timings);
+    return {
+      ...(finishReason === undefined ? {} : { finishReason }),
+      ...(usage === undefined ? {} : { usage }),
+      ...(timings === undefined ? {} : { timings }),
+    };
+  }
 }
 
 function toFinishReason(reason: string): FinishReason {

@@ -1,8 +1,9 @@
 import { type TypedBatch, toTypedBatch } from '../../chat/answer-batch.ts';
 import type { ChatEvent, TokenLogprob } from '../../chat/chat-event.ts';
 import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
+import type { ToolCall } from '../../chat/generation-request.ts';
 import { toBuffer } from '../../streams/remainder.ts';
-import type { EventReader, EventReaderOptions, WholeAnswer } from '../dialect.ts';
+import type { EventReader, EventReaderOptions, JobStats, WholeAnswer } from '../dialect.ts';
 import { type EventDecoding, EventStream } from '../event-stream.ts';
 import { sseFraming } from '../framing.ts';
 import { isFilled, isObject, type JsonObject, toArray, toNumber } from '../json-value.ts';
@@ -10,7 +11,7 @@ import { readListedLogprobs, readLogprobs } from '../logprobs.ts';
 import { parse } from '../native-stream.ts';
 import { endedEarly, notAnAnswer } from '../stream-errors.ts';
 import { createWholeReader } from '../whole-reader.ts';
-import { choicesOf, createTotals, partOf, toChunk } from './answer-reading.ts';
+import { choicesOf, partOf, Totals, toChunk } from './answer-reading.ts';
 import { embeddingStats } from './native-reader.ts';
 import { createToolCallJoiner } from './tool-call-joiner.ts';
 import { decodeVector } from './vector-base64.ts';
@@ -19,7 +20,7 @@ export function createEventReader(endpoint: EndpointName, { stream }: EventReade
   if (!stream || endpoints[endpoint].kind === 'embedding') {
     return createWholeReader((bytes) => readWholeEvents(endpoint, bytes));
   }
-  return new EventStream(sseFraming, createEventDecoding());
+  return new EventStream(sseFraming, new OpenaiDecoding());
 }
 
 export function readWholeEvents(endpoint: EndpointName, bytes: Uint8Array): WholeAnswer<TypedBatch> {
@@ -28,7 +29,7 @@ export function readWholeEvents(endpoint: EndpointName, bytes: Uint8Array): Whol
   const answer = toChunk(parse(body.toString('utf8')));
   if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(answer);
   if (choicesOf(answer).length === 0) throw notAnAnswer('no choices');
-  const decoding = createEventDecoding();
+  const decoding = new OpenaiDecoding();
   const events: ChatEvent[] = [];
   decoding.decode(answer, events);
   decoding.end(events);
@@ -36,56 +37,53 @@ export function readWholeEvents(endpoint: EndpointName, bytes: Uint8Array): Whol
 }
 
 /** Of several choices the first is read: whoever asks for events gets one answer. */
-function createEventDecoding(): EventDecoding {
-  const totals = createTotals();
-  const joiner = createToolCallJoiner();
-  let hasToolCalls = false;
-  let isEnded = false;
+class OpenaiDecoding implements EventDecoding {
+  isEnded = false;
+  readonly #totals = new Totals();
+  readonly #joiner = createToolCallJoiner();
+  #hasToolCalls = false;
 
-  function addCalls(calls: ReturnType<typeof joiner.end>, events: ChatEvent[]): void {
-    for (const call of calls) events.push({ type: 'tool-call', call });
-    hasToolCalls ||= calls.length > 0;
+  decode(value: unknown, events: ChatEvent[]): void {
+    const chunk = toChunk(value);
+    this.#totals.note(chunk);
+    for (const choice of choicesOf(chunk)) {
+      if ((choice['index'] ?? 0) !== 0) continue;
+      const { text, thinking, toolCalls } = partOf(choice);
+      if (isFilled(thinking)) events.push({ type: 'thinking-delta', text: thinking });
+      const logprobs = logprobsOf(choice);
+      if (logprobs !== undefined) events.push({ type: 'text-delta', text: text ?? '', logprobs });
+      else if (isFilled(text)) events.push({ type: 'text-delta', text });
+      if (toolCalls !== undefined) this.#addCalls(this.#joiner.push(toolCalls), events);
+      if (isFilled(choice['finish_reason'])) this.#addCalls(this.#joiner.end(), events);
+    }
   }
 
-  return {
-    decode(value, events) {
-      const chunk = toChunk(value);
-      totals.note(chunk);
-      for (const choice of choicesOf(chunk)) {
-        if ((choice['index'] ?? 0) !== 0) continue;
-        const { text, thinking, toolCalls } = partOf(choice);
-        if (isFilled(thinking)) events.push({ type: 'thinking-delta', text: thinking });
-        const logprobs = logprobsOf(choice);
-        if (isFilled(text) || logprobs !== undefined) {
-          events.push({ type: 'text-delta', text: text ?? '', ...(logprobs === undefined ? {} : { logprobs }) });
-        }
-        if (toolCalls !== undefined) addCalls(joiner.push(toolCalls), events);
-        if (isFilled(choice['finish_reason'])) addCalls(joiner.end(), events);
-      }
-    },
-    end(events) {
-      addCalls(joiner.end(), events);
-      isEnded = true;
-      const { usage, timings } = totals.stats;
-      const finishReason = totals.finishReason ?? 'stop';
-      events.push({
-        type: 'response-end',
-        // Some servers finish a tool call with `stop`.
-        finishReason: hasToolCalls && finishReason === 'stop' ? 'tool-calls' : finishReason,
-        ...(usage === undefined ? {} : { usage }),
-        ...(timings === undefined ? {} : { timings }),
-      });
-    },
-    get isEnded() {
-      return isEnded;
-    },
-    get isComplete() {
-      return totals.finishReason !== undefined;
-    },
-    get stats() {
-      return totals.stats;
-    },
-  };
+  end(events: ChatEvent[]): void {
+    this.#addCalls(this.#joiner.end(), events);
+    this.isEnded = true;
+    const { usage, timings } = this.#totals.stats;
+    const finishReason = this.#totals.finishReason ?? 'stop';
+    events.push({
+      type: 'response-end',
+      // Some servers finish a tool call with `stop`.
+      finishReason: this.#hasToolCalls && finishReason === 'stop' ? 'tool-calls' : finishReason,
+      ...(usage === undefined ? {} : { usage }),
+      ...(timings === undefined ? {} : { timings }),
+    });
+  }
+
+  get isComplete(): boolean {
+    return this.#totals.finishReason !== undefined;
+  }
+
+  get stats(): JobStats {
+    return this.#totals.stats;
+  }
+
+  #addCalls(calls: readonly ToolCall[], events: ChatEvent[]): void {
+    for (const call of calls) events.push({ type: 'tool-call', call });
+    this.#hasToolCalls ||= calls.length > 0;
+  }
 }
 
 /** Chat has `{content: [...]}`, completions lists side by side; llama-server uses the first form for both. */

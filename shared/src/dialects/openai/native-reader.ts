@@ -9,7 +9,7 @@ import { NativeStream, parse } from '../native-stream.ts';
 import { parseOutsideArrays, withModel } from '../outside-arrays.ts';
 import { endedEarly, notAnAnswer, notJson } from '../stream-errors.ts';
 import { createWholeReader } from '../whole-reader.ts';
-import { choicesOf, createAnswerReading, toChunk, toUsage } from './answer-reading.ts';
+import { choicesOf, OpenaiReading, toChunk, toUsage } from './answer-reading.ts';
 
 const holes: Holes = {
   content: batchKind.text,
@@ -25,7 +25,7 @@ export function createNativeReader(endpoint: EndpointName, options: NativeReader
   }
   return new NativeStream({
     framing: sseFraming,
-    reading: createAnswerReading(),
+    reading: new OpenaiReading(),
     holes,
     rewriteModel,
     stripUsage,
@@ -40,7 +40,7 @@ export function readWholeNative(
   const body = toBuffer(bytes);
   if (body.length === 0) throw endedEarly();
   if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(body, rewriteModel);
-  const reading = createAnswerReading();
+  const reading = new OpenaiReading();
   const answer = parse(body.toString('utf8'));
   const kinds = reading.read(answer) & ~batchKind.opening;
   if (choicesOf(toChunk(answer)).length === 0) throw notAnAnswer('no choices');
