@@ -126,7 +126,7 @@ export function describeReport(place: ServedModelView): object {
     modelfile: '',
     parameters: '',
     template: '',
-    details: detailsOf(place, undefined),
+    details: detailsOf(place, parseEntry(report.tagJson)),
     model_info: {
       'general.architecture': architecture,
       ...(contextLength !== undefined && { [`${architecture}.context_length`]: contextLength }),
