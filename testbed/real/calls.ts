@@ -43,6 +43,14 @@ function of(path: string) {
   return (name: string, body: unknown): WireCall => ({ name, method: 'POST', path, body });
 }
 
+/**
+ * Begins anew: which models an engine still holds depends on the order of their loads, and Waggle loads a model before the
+ * engine refuses the request.
+ */
+function fresh(call: WireCall): WireCall {
+  return { ...call, fresh: true };
+}
+
 function raw(name: string, path: string, rawBody: string): WireCall {
   return { name, method: 'POST', path, rawBody };
 }
@@ -101,6 +109,7 @@ export const comparedCalls: readonly WireCall[] = [
   show('show by name', { name: 'thinker' }),
   show('show verbose', { model: 'tiny-embed', verbose: true }),
   show('show absent', { model: 'absent' }),
+  show('show with a name that is near', { model: 'voyce' }),
   show('show without a model', {}),
   raw('show without a body', '/api/show', ''),
   raw('show broken', '/api/show', '{"model":'),
@@ -181,19 +190,20 @@ export const comparedCalls: readonly WireCall[] = [
   generate('generate top_logprobs out of range', { model: 'voice', prompt: 'a', logprobs: true, top_logprobs: 21 }),
   generate('generate with an image for the blind', { model: 'voice', prompt: 'a', images: [png], stream: false }),
   generate('generate with an image that is none', { model: 'voice', prompt: 'a', images: ['%%%'], stream: false }),
-  generate('generate think', { model: 'thinker', prompt: 'Six times seven?', think: true, options: steady }),
+  fresh(generate('generate think', { model: 'thinker', prompt: 'Six times seven?', think: true, options: steady })),
   generate('generate think whole', { model: 'thinker', prompt: 'Six?', think: true, stream: false, options: steady }),
   generate('generate think false', { model: 'thinker', prompt: 'Six?', think: false, stream: false, options: steady }),
   generate('generate think high', { model: 'thinker', prompt: 'Six?', think: 'high', stream: false, options: steady }),
   generate('generate think unknown', { model: 'thinker', prompt: 'Six?', think: 'much' }),
   generate('generate think on who cannot', { model: 'voice', prompt: 'Hello', think: true }),
-  generate('generate on an embedding model', { model: 'tiny-embed', prompt: 'Hello' }),
-  generate('generate too long', {
-    model: 'slow',
-    prompt: longText,
-    stream: false,
-    options: { ...steady, num_predict: 2 },
-  }),
+  fresh(
+    generate('generate too long', {
+      model: 'slow',
+      prompt: longText,
+      stream: false,
+      options: { ...steady, num_predict: 2 },
+    }),
+  ),
   generate('generate too long, not to be cut', { model: 'slow', prompt: longText, truncate: false, stream: false }),
   generate('generate absent', { model: 'absent', prompt: 'Hello' }),
   generate('generate without a model', { prompt: 'Hello' }),
@@ -204,7 +214,7 @@ export const comparedCalls: readonly WireCall[] = [
   raw('generate with an array', '/api/generate', '[1]'),
   raw('generate with a word', '/api/generate', 'hello'),
   raw('generate with null', '/api/generate', 'null'),
-  raw('generate with rubbish after it', '/api/generate', '{"model":"voice","prompt":"a","stream":false} x'),
+  raw('generate with rubbish after it', '/api/generate', '{"model":"absent","prompt":"a"} x'),
   {
     name: 'generate as a form',
     method: 'POST',
@@ -214,7 +224,7 @@ export const comparedCalls: readonly WireCall[] = [
   },
 
   // Chat.
-  chat('chat', { model: 'voice', messages: hello, options: steady }),
+  fresh(chat('chat', { model: 'voice', messages: hello, options: steady })),
   chat('chat whole', { model: 'voice', messages: hello, stream: false, options: steady }),
   chat('chat with a system message', { model: 'voice', messages: question, stream: false, options: steady }),
   chat('chat tools', { model: 'voice', messages: hello, tools: [thermometer], options: steady }),
@@ -226,12 +236,12 @@ export const comparedCalls: readonly WireCall[] = [
     options: steady,
   }),
   chat('chat tools on who cannot', { model: 'endless', messages: hello, tools: [thermometer] }),
-  chat('chat think', { model: 'thinker', messages: question, think: true, options: steady }),
+  fresh(chat('chat think', { model: 'thinker', messages: question, think: true, options: steady })),
   chat('chat think whole', { model: 'thinker', messages: question, think: true, stream: false, options: steady }),
   chat('chat think by itself', { model: 'thinker', messages: question, stream: false, options: steady }),
   chat('chat think false', { model: 'thinker', messages: question, think: false, stream: false, options: steady }),
   chat('chat think on who cannot', { model: 'voice', messages: hello, think: true }),
-  chat('chat format json', { model: 'voice', messages: hello, format: 'json', stream: false, options: steady }),
+  fresh(chat('chat format json', { model: 'voice', messages: hello, format: 'json', stream: false, options: steady })),
   chat('chat format schema', { model: 'voice', messages: hello, format: schema, options: steady }),
   chat('chat num_predict', { model: 'endless', messages: hello, options: { num_predict: 5 } }),
   chat('chat stop', { model: 'voice', messages: hello, stream: false, options: { ...steady, stop: ['dancing'] } }),
@@ -242,16 +252,18 @@ export const comparedCalls: readonly WireCall[] = [
     messages: [{ role: 'user', content: 'What is it?', images: [png] }],
     stream: false,
   }),
-  chat('chat larger num_ctx', {
-    model: 'voice',
-    messages: hello,
-    stream: false,
-    options: { ...steady, num_ctx: 6000 },
-  }),
+  fresh(
+    chat('chat larger num_ctx', {
+      model: 'voice',
+      messages: hello,
+      stream: false,
+      options: { ...steady, num_ctx: 6000 },
+    }),
+  ),
   get('ps after a larger num_ctx', '/api/ps'),
   chat('chat keep_alive 0', { model: 'endless', messages: hello, keep_alive: 0, options: { num_predict: 2 } }),
-  chat('chat on an embedding model', { model: 'tiny-embed', messages: hello }),
   chat('chat absent', { model: 'absent', messages: hello }),
+  chat('chat with a name that is near', { model: 'thinkers', messages: hello }),
   chat('chat without a model', { messages: hello }),
   chat('chat messages of a wrong type', { model: 'voice', messages: 'Hello' }),
   chat('chat content of a wrong type', { model: 'voice', messages: [{ role: 'user', content: 7 }] }),
@@ -259,7 +271,7 @@ export const comparedCalls: readonly WireCall[] = [
   raw('chat broken', '/api/chat', '{"model":"voice","messages":[}'),
 
   // Embeddings.
-  embed('embed', { model: 'tiny-embed', input: 'Hello' }),
+  fresh(embed('embed', { model: 'tiny-embed', input: 'Hello' })),
   embed('embed many', { model: 'tiny-embed', input: ['one', 'two', 'three'] }),
   embed('embed none', { model: 'tiny-embed', input: [] }),
   embed('embed without input', { model: 'tiny-embed' }),
@@ -272,13 +284,15 @@ export const comparedCalls: readonly WireCall[] = [
   embed('embed absent', { model: 'absent', input: 'Hello' }),
   embed('embed without a model', { input: 'Hello' }),
   raw('embed without a body', '/api/embed', ''),
+  generate('generate on an embedding model', { model: 'tiny-embed', prompt: 'Hello' }),
+  chat('chat on an embedding model', { model: 'tiny-embed', messages: hello }),
   embeddings('embeddings', { model: 'tiny-embed', prompt: 'Hello' }),
   embeddings('embeddings empty', { model: 'tiny-embed', prompt: '' }),
   embeddings('embeddings on who cannot', { model: 'voice', prompt: 'Hello' }),
   embeddings('embeddings absent', { model: 'absent', prompt: 'Hello' }),
 
   // The OpenAI API.
-  v1Chat('v1 chat', { model: 'voice', messages: hello, ...steady }),
+  fresh(v1Chat('v1 chat', { model: 'voice', messages: hello, ...steady })),
   v1Chat('v1 chat streamed', { model: 'voice', messages: hello, stream: true, ...steady }),
   v1Chat('v1 chat streamed with usage', {
     model: 'voice',
@@ -315,11 +329,11 @@ export const comparedCalls: readonly WireCall[] = [
     response_format: { type: 'json_schema', json_schema: { name: 'weather', schema } },
     ...steady,
   }),
-  v1Chat('v1 chat thinking', { model: 'thinker', messages: question, reasoning_effort: 'high', ...steady }),
+  fresh(v1Chat('v1 chat thinking', { model: 'thinker', messages: question, reasoning_effort: 'high', ...steady })),
   v1Chat('v1 chat thinking streamed', { model: 'thinker', messages: question, stream: true, ...steady }),
   v1Chat('v1 chat thinking off', { model: 'thinker', messages: question, reasoning_effort: 'none', ...steady }),
   v1Chat('v1 chat thinking unknown', { model: 'thinker', messages: question, reasoning_effort: 'much' }),
-  v1Chat('v1 chat logprobs', { model: 'voice', messages: hello, logprobs: true, max_tokens: 2, ...steady }),
+  fresh(v1Chat('v1 chat logprobs', { model: 'voice', messages: hello, logprobs: true, max_tokens: 2, ...steady })),
   v1Chat('v1 chat ignored parameters', {
     model: 'voice',
     messages: hello,
@@ -342,15 +356,17 @@ export const comparedCalls: readonly WireCall[] = [
   v1Chat('v1 chat of a wrong type', { model: 'voice', messages: 'Hello' }),
   v1Chat('v1 chat temperature of a wrong type', { model: 'voice', messages: hello, temperature: 'hot' }),
   v1Chat('v1 chat tools on who cannot', { model: 'endless', messages: hello, tools: [thermometer] }),
-  v1Chat('v1 chat too long', {
-    model: 'slow',
-    messages: [{ role: 'user', content: longText }],
-    max_tokens: 2,
-    ...steady,
-  }),
+  fresh(
+    v1Chat('v1 chat too long', {
+      model: 'slow',
+      messages: [{ role: 'user', content: longText }],
+      max_tokens: 2,
+      ...steady,
+    }),
+  ),
   raw('v1 chat without a body', '/v1/chat/completions', ''),
   raw('v1 chat broken', '/v1/chat/completions', '{"model":'),
-  v1Completions('v1 completions', { model: 'voice', prompt: 'Hello', ...steady }),
+  fresh(v1Completions('v1 completions', { model: 'voice', prompt: 'Hello', ...steady })),
   v1Completions('v1 completions streamed', {
     model: 'voice',
     prompt: 'Hello',

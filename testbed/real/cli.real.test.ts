@@ -68,12 +68,15 @@ describe.skipIf(missing)("Ollama's own command line", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/architecture\s+llama/);
     expect(out).toMatch(/Capabilities\s+completion/);
-    expect(await ollama('show', 'absent')).toMatchObject({ code: 1, err: "Error: model 'absent' not found\n" });
+    expect(await ollama('show', 'absent')).toMatchObject({ code: 1, err: "Error: model 'absent:latest' not found\n" });
   });
 
   it('run', async () => {
-    expect(await ollama('run', 'voice', 'Hello there')).toMatchObject({ code: 0, out: `${voiceText}\n\n` });
-    const thought = await ollama('run', 'thinker', 'Six times seven, minus two?', '--think');
+    expect(await ollama('run', '--nowordwrap', 'voice', 'Hello there')).toMatchObject({
+      code: 0,
+      out: `${voiceText}\n\n`,
+    });
+    const thought = await ollama('run', 'thinker', 'Six times seven, minus two?', '--think', '--nowordwrap');
     expect(thought.code).toBe(0);
     expect(thought.out.replaceAll('\n', ' ')).toContain(thoughtText);
     expect(thought.out).toContain(resultText);
@@ -86,14 +89,14 @@ describe.skipIf(missing)("Ollama's own command line", () => {
   });
 
   it('ps', async () => {
-    await ollama('run', 'voice', 'Hello there');
+    await ollama('run', '--nowordwrap', 'voice', 'Hello there');
     const { code, out } = await ollama('ps');
     expect(code).toBe(0);
     expect(out).toMatch(/^voice:latest\s+[\da-f]{12}\s+.*100% CPU\s+4096\s+.*minutes from now/m);
   });
 
   it('stop', async () => {
-    await ollama('run', 'voice', 'Hello there');
+    await ollama('run', '--nowordwrap', 'voice', 'Hello there');
     expect(await ollama('stop', 'voice')).toMatchObject({ code: 0 });
     await until(async () => !(await resident()).includes('voice:latest'));
     expect(await ollama('stop', 'absent')).toMatchObject({ code: 1 });
@@ -118,7 +121,6 @@ describe.skipIf(missing)("Ollama's own command line", () => {
   });
 });
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
 const escapes = /\u001B\[[\d;?]*[a-zA-Z]/g;
 
 function plain(text: string): string {

@@ -4,6 +4,7 @@ import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
 import { RealOllama } from './engines/real-ollama.ts';
 import { findRealEngines } from './real-engines.ts';
 import { voiceText } from './spoken-texts.ts';
+import { callWire } from './wire-call.ts';
 
 const { secondOllama, toolsFolder } = findRealEngines();
 const messages = [{ role: 'user', content: 'Hello there' }];
@@ -38,6 +39,14 @@ describe.skipIf(secondOllama === undefined || toolsFolder === undefined)('two ma
   });
 
   it('lose none that could go to the other when an Ollama dies under load', async () => {
+    // Cold models would leave one machine to itself: answering takes less time than a load.
+    for (const url of [doomed.url, String(secondOllama)]) {
+      await callWire(url, { name: '', method: 'POST', path: '/api/generate', body: { model: 'voice' } });
+    }
+    await until(async () => {
+      const { models } = await cluster.get<{ models: { name: string }[] }>('/api/ps');
+      return models.filter(({ name }) => name === 'voice:latest').length === 2;
+    });
     const load = new ClientLoad(cluster.url, 8, ask);
     await load.more(60);
     const before = new Set(load.outcomes.map(({ node }) => node));

@@ -10,6 +10,8 @@ export interface WireCall {
   /** Sent as it is. */
   readonly rawBody?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Both engines are to have nothing loaded and nothing cached when it comes. */
+  readonly fresh?: boolean;
 }
 
 export interface WireAnswer {
