@@ -13,6 +13,8 @@ export interface InferenceLimits {
   readonly stallMaxMs: number;
   /** Bytes of an answer that wait for a slow reader before the engine is held back. */
   readonly streamBufferBytes: number;
+  /** The same over all answers of one engine. */
+  readonly nodeBufferBytes: number;
 }
 
 /** What a running request needs of its surroundings. */

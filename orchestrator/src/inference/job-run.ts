@@ -42,7 +42,6 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly onlyNode: string | undefined;
   readonly tried = new Map<Placement, number>();
   leaveBy: number | undefined;
-  strandedSince: number | undefined;
   lastError: ClusterError | undefined;
   readonly record: RequestRecord;
   readonly #request: InferenceRequest;
@@ -82,8 +81,11 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.keepAliveSeconds = facts.keepAliveSeconds;
     this.needs = facts.needs;
     this.stream = facts.stream;
+    const bufferedBytes = () => this.#bufferedBytes();
     this.#queue = new AnswerQueue<AnswerBatch>({
-      highWater: deps.limits.streamBufferBytes,
+      get highWater() {
+        return bufferedBytes();
+      },
       sizeOf: batchBytes,
       onDrain: () => this.#attempt?.resume(),
       onReturn: () => this.#abandon(new ClusterError('client-gone', 'the reader left')),
@@ -277,6 +279,12 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     if (this.keepAliveSeconds !== 0 || placement === undefined) return;
     if (placement.running.size > 0 || this.#deps.scheduler.isWanted(placement.served.key)) return;
     void this.#deps.residency.release([placement.served]);
+  }
+
+  /** What may wait for a slow reader: its own bound, or its share of its engine's if many are slow. */
+  #bufferedBytes(): number {
+    const { streamBufferBytes, nodeBufferBytes } = this.#deps.limits;
+    return Math.min(streamBufferBytes, nodeBufferBytes / Math.max(1, this.#attempt?.placed.placement.busyLanes ?? 1));
   }
 
   #toHeader(placed: Placed): JobHeader {
