@@ -72,7 +72,7 @@ const limitsSchema = z.strictObject({
     .describe('Most bytes of one answer waiting for a slow client before its engine is slowed down.'),
   nodeBufferBytes: size('1KiB', '1TiB')
     .prefault('64MiB')
-    .describe('Most bytes under way between the orchestrator and one node.'),
+    .describe('Most bytes of all answers of one engine waiting for slow clients.'),
   jsonDepth: wholeNumber(4, 1_000).prefault(128).describe('Deepest nesting of a JSON body.'),
   lanesPerNode: wholeNumber(1, 100_000).prefault(1_024).describe('Most lanes (slots) one node may open.'),
   nodes: wholeNumber(1, 100_000).prefault(1_024).describe('Most nodes in the cluster.'),
