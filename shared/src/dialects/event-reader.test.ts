@@ -211,3 +211,11 @@ test('the error of a killed runner ends the events', () => {
   const killed = recordings.find(({ name }) => name === 'generate-stream-runner-killed');
   expect(() => readAll('ollama.generate', [killed?.bytes ?? Buffer.alloc(0)], true)).toThrow('unexpected EOF');
 });
+
+test.each([
+  ['{"error":"died"}', 'died'],
+  ['{"model":"m","mess', 'stream ended without a final answer'],
+  ['{"model":"m","message":{"content":"a"},"done":false}', 'stream ended without a final answer'],
+])('%s without a line end', (text, message) => {
+  expect(() => readAll('ollama.chat', [Buffer.from(text)], true)).toThrow(message);
+});

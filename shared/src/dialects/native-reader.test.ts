@@ -165,6 +165,38 @@ describe('text that looks like structure', () => {
   });
 });
 
+describe('the model name is the outermost one', () => {
+  const rewriteModel = { from: 'm', to: 'mm' };
+
+  test('also where it comes last and the text has a quote in it', () => {
+    const texts = ['"', '", "model":"m"', '{', '}]', '\\"', 'plain', 'plain too'];
+    const stream = (model: string) =>
+      [...texts.map((content) => ({ content })), {}]
+        .map((delta, index) => ({ choices: [{ finish_reason: index === texts.length ? 'stop' : null, delta }], model }))
+        .map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
+        .join('');
+    const read = readAll('openai.chat', [Buffer.from(stream('m'))], { stream: true, rewriteModel });
+    expect(read.bytes.toString()).toBe(`${stream('mm')}data: [DONE]\n\n`);
+  });
+
+  test('and not one among the arguments of a tool', () => {
+    const stream = (model: string) => {
+      const call = { function: { name: 'f', arguments: { model: 'm' } } };
+      return `${JSON.stringify({ message: { role: 'assistant', content: '', tool_calls: [call] }, model, done: true })}\n`;
+    };
+    const read = readAll('ollama.chat', [Buffer.from(stream('m'))], { stream: true, rewriteModel });
+    expect(read.bytes.toString()).toBe(stream('mm'));
+  });
+});
+
+test('a text that is not the answer is not counted', () => {
+  const chunk = 'data: {"choices":[{"index":0,"delta":{"content":""},"text":"aside"}]}\n\n';
+  const finish = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+  const read = readAll('openai.chat', [Buffer.from(chunk.repeat(3) + finish)], { stream: true });
+  expect(sum(read.batches)).toBe(0);
+  expect(kindsOf(read.batches)).toBe(batchKind.opening | batchKind.end);
+});
+
 function toStream(endpoint: EndpointName, texts: readonly string[], model = 'm'): string {
   const ollama = (part: object, rest: object) => `${JSON.stringify({ model, created_at: 't', ...part, ...rest })}\n`;
   const openai = (choice: object) =>
@@ -244,6 +276,14 @@ describe('broken streams', () => {
     const part = Buffer.alloc(1024 * 1024, 0x61);
     for (let count = 0; count < 8; count++) reader.push(part);
     expect(() => reader.push(part)).toThrow(/more than 8388608 bytes/);
+  });
+
+  test('other fields of an event go on as they came', () => {
+    const data = chunk.trimEnd();
+    const text = `event: chunk\n${data}\n\n${data}\nid: 1\n\n${data}\n\ndata: [DONE]\n\n`;
+    const read = readAll('openai.chat', [Buffer.from(text)], { stream: true });
+    expect(read.bytes.toString()).toBe(text);
+    expect(sum(read.batches)).toBe(3);
   });
 
   test('comments and CR LF go on as they came', () => {
