@@ -46,7 +46,7 @@ export function findTopLevelString(
   return undefined;
 }
 
-export function equalAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+function equalAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
   for (let index = 0; index < expected.length; index++) {
     if (bytes[at + index] !== expected[index]) return false;
   }

@@ -119,7 +119,7 @@ function decodeImages(value: unknown): ImageData[] {
   });
 }
 
-export function decodeTools(value: unknown): readonly ToolDefinition[] | undefined {
+function decodeTools(value: unknown): readonly ToolDefinition[] | undefined {
   const tools = toArray(value);
   if (tools === undefined || tools.length === 0) return undefined;
   return tools.map((tool) => {

@@ -1,7 +1,7 @@
 import { ClusterError } from '../../errors/cluster-error.ts';
 
 /** Type of each of Ollama's options, in its own words. Options it does not know it ignores. */
-export const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | 'array'>> = {
+const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | 'array'>> = {
   num_keep: 'integer',
   seed: 'integer',
   num_predict: 'integer',
