@@ -29,7 +29,8 @@ export function toOpenAiJob(job: JobHeader, body: Uint8Array, paths: ServerPaths
   if (!isNative(job, 'openai')) {
     return { endpoint, path, body: bytes, reader: dialect.createEventReader(endpoint, { stream }) };
   }
-  const rewriteModel = job.model === job.answerModel ? undefined : { from: job.model, to: job.answerModel };
+  // Some servers answer with a name of their own whatever was asked; the reader leaves bytes alone that say the right one already.
+  const rewriteModel = { from: job.model, to: job.answerModel };
   return {
     endpoint,
     path,
