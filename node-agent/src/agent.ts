@@ -3,7 +3,7 @@ import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { UsageError } from './config/usage-error.ts';
 import { createNode, type LocalNode } from './create-node.ts';
-import { type AgentHttp, createAgentApp, listenAgentHttp } from './http/agent-http.ts';
+import { type AgentHttp, type AgentHttpOptions, listenAgentHttp } from './http/agent-http.ts';
 import { Invitations } from './http/invitations.ts';
 import { openAgentFolder } from './identity/agent-folder.ts';
 import { ClusterMembership } from './membership.ts';
@@ -62,7 +62,7 @@ export async function startAgent(config: AgentConfig, { logger, clock, print }: 
     };
     // Where an invitation has to prove itself, it may come from anywhere.
     const host = config.host ?? (invitations !== undefined && token !== undefined ? '0.0.0.0' : '127.0.0.1');
-    const http = await listen(createAgentApp({ state, invitations }), host, config.port);
+    const http = await listen({ state, invitations }, host, config.port);
     opened.push(() => http.close());
     print(toStartLines({ config, identity: node.identity, folder: folder.path, host, port: http.port }));
     print(toEngineLines(node.reports.current().engines, node.findings, config.engines.kind === 'discover'));
@@ -86,13 +86,13 @@ export async function startAgent(config: AgentConfig, { logger, clock, print }: 
 const portsToTry = 100;
 
 async function listen(
-  app: ReturnType<typeof createAgentApp>,
+  options: AgentHttpOptions,
   host: string,
   { number, isChosen }: AgentConfig['port'],
 ): Promise<AgentHttp> {
   for (let port = number; ; port++) {
     try {
-      return await listenAgentHttp(app, host, port);
+      return await listenAgentHttp(options, host, port);
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
       if (code === 'EADDRINUSE' && !isChosen && port < number + portsToTry) continue;
