@@ -15,7 +15,7 @@ interface PoolDeps {
   readonly lanesPerNode: number;
   readonly claim: (connection: number) => SessionClaim;
   readonly backoff: Backoff;
-  /** Called whenever a lane became idle or closed. */
+  /** Called whenever a lane closed. */
   readonly changed: () => void;
 }
 
@@ -57,10 +57,9 @@ export class LanePool implements LaneOwner {
     this.#connections = new LaneConnections(deps);
   }
 
-  get busyCount(): number {
-    let count = 0;
-    for (const { busy } of this.#engines.values()) count += busy.size;
-    return count;
+  /** Lanes that are not closed yet. */
+  get count(): number {
+    return this.#laneCount;
   }
 
   /** The engines of the latest report. */
@@ -69,10 +68,11 @@ export class LanePool implements LaneOwner {
     this.fitSoon();
   }
 
-  /** No idle lanes from now on. */
+  /** No idle lanes from now on. The orchestrator closes a busy one when it has read how its job ended. */
   drain(): void {
     this.#isDraining = true;
     this.#fit();
+    for (const { busy } of this.#engines.values()) for (const lane of busy) lane.retire();
   }
 
   /** Cuts every lane; jobs on them are cancelled. */
@@ -108,7 +108,6 @@ export class LanePool implements LaneOwner {
     lanes.busy.delete(lane);
     (lane.isRetiring ? lanes.retiring : lanes.idle).add(lane);
     this.fitSoon();
-    this.#deps.changed();
   }
 
   closed(lane: NodeLane): void {

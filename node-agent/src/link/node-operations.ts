@@ -6,6 +6,7 @@ import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { OperationDown, OperationUp } from '@waggle/shared/wire/convert-operation.ts';
 import { maxBodyPartBytes } from '@waggle/shared/wire/lane-frames.ts';
+import { sendFrame } from '@waggle/shared/wire/send-frame.ts';
 import { operationsOpen } from '@waggle/shared/wire/services.ts';
 import { type SessionClaim, toMetadata } from '@waggle/shared/wire/session-metadata.ts';
 import { dial, openStream } from './dial.ts';
@@ -30,7 +31,7 @@ const connectionNumber = 0;
 /** Operations that the orchestrator asked for, each on a stream of its own, all on one connection. */
 export class NodeOperations {
   readonly #deps: OperationsDeps;
-  readonly #running = new Set<AbortController>();
+  readonly #running = new Set<OperationCall>();
   #client: Client | undefined;
 
   constructor(deps: OperationsDeps) {
@@ -46,7 +47,7 @@ export class NodeOperations {
     const metadata = toMetadata({ ...this.#deps.claim(connectionNumber), streamId });
     const call = openStream(this.#client, operationsOpen, metadata);
     const controller = new AbortController();
-    this.#running.add(controller);
+    this.#running.add(call);
     const content = new AnswerQueue<Uint8Array>({
       highWater: contentHighWater,
       sizeOf: (chunk) => chunk.byteLength,
@@ -57,7 +58,7 @@ export class NodeOperations {
       const gone = new ClusterError('client-gone', 'the operation was broken off');
       controller.abort(gone);
       content.fail(gone);
-      if (!this.#running.delete(controller)) return;
+      if (!this.#running.delete(call)) return;
       call.end();
       this.#deps.changed();
     };
@@ -72,7 +73,7 @@ export class NodeOperations {
   }
 
   close(): void {
-    for (const controller of this.#running) controller.abort(new ClusterError('client-gone', 'the connection is gone'));
+    for (const call of this.#running) call.cancel();
     this.#client?.close();
   }
 
@@ -105,11 +106,11 @@ export class NodeOperations {
     for await (const frame of this.#deps.host.operate(request, content, signal)) {
       if (frame.type === 'end') return frame;
       if (frame.type === 'head') {
-        await send(call, frame);
+        await sendFrame(call, frame);
         continue;
       }
       for (let start = 0; start < frame.bytes.byteLength; start += maxBodyPartBytes) {
-        await send(call, { type: 'chunk', bytes: frame.bytes.subarray(start, start + maxBodyPartBytes) });
+        await sendFrame(call, { type: 'chunk', bytes: frame.bytes.subarray(start, start + maxBodyPartBytes) });
       }
     }
     return undefined;
@@ -119,18 +120,4 @@ export class NodeOperations {
 function endContent(content: AnswerQueue<Uint8Array>, broken: boolean): void {
   if (broken) content.fail(new ClusterError('client-gone', 'the content broke off'));
   else content.end();
-}
-
-/** Resolves when the stream takes more, or is over. */
-async function send(call: OperationCall, frame: OperationUp): Promise<void> {
-  if (call.write(frame) || call.destroyed) return;
-  await new Promise<void>((resolve) => {
-    const settle = () => {
-      call.off('drain', settle);
-      call.off('close', settle);
-      resolve();
-    };
-    call.on('drain', settle);
-    call.on('close', settle);
-  });
 }

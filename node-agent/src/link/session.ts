@@ -74,7 +74,7 @@ export class Session {
     this.#host = host;
     this.#options = options;
     this.#events = events;
-    this.#commands = new NodeCommands(host, (frame) => this.#write(frame));
+    this.#commands = new NodeCommands(host, (frame) => this.#writeAfterReport(frame));
     this.#stopWaiting = this.#waitForAnswer();
     this.#client = dial(options.orchestrator);
     this.#call = openStream(this.#client, membershipJoin);
@@ -115,7 +115,7 @@ export class Session {
         this.#refuse({ reason: toRefusalReason(frame.reason), message: frame.message });
         break;
       case 'ping':
-        this.#write({ type: 'pong', id: frame.id, bootId: this.#host.identity.bootId });
+        this.#writeAfterReport({ type: 'pong', id: frame.id, bootId: this.#host.identity.bootId });
         break;
       case 'command':
         void this.#commands.run(frame);
@@ -223,7 +223,7 @@ export class Session {
   #leaveIfIdle(): void {
     const membership = this.#membership;
     if (!this.#isDraining || this.#hasEnded || this.#hasLeft || membership === undefined) return;
-    if (membership.pool.busyCount > 0 || membership.operations.count > 0) return;
+    if (membership.pool.count > 0 || membership.operations.count > 0) return;
     this.#hasLeft = true;
     this.#write({ type: 'leave', reason: 'it drained' });
     this.#stopWaiting = this.#options.clock.schedule(leaveMaxMs, () => this.#end({ type: 'left' }));
@@ -239,6 +239,12 @@ export class Session {
 
   #write(frame: ControlUp): boolean {
     return this.#hasEnded || this.#call.write(frame);
+  }
+
+  /** What a command changed, and what changed before a pong, is known to the orchestrator when it reads the frame. */
+  #writeAfterReport(frame: ControlUp): void {
+    this.#membership?.reports.flush();
+    this.#write(frame);
   }
 
   #refuse(refusal: Refusal): void {

@@ -5,6 +5,7 @@ import { toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { OperationDown, OperationUp } from '@waggle/shared/wire/convert-operation.ts';
 import { maxBodyPartBytes } from '@waggle/shared/wire/lane-frames.ts';
+import { sendFrame } from '@waggle/shared/wire/send-frame.ts';
 
 export type OperationCall = ServerDuplexStream<OperationUp, OperationDown>;
 
@@ -86,7 +87,7 @@ export class OperationStream {
     try {
       for await (const chunk of this.#content) {
         for (let start = 0; start < chunk.byteLength && !this.#isOver; start += maxBodyPartBytes) {
-          await this.#send(call, { type: 'content', bytes: chunk.subarray(start, start + maxBodyPartBytes) });
+          await sendFrame(call, { type: 'content', bytes: chunk.subarray(start, start + maxBodyPartBytes) });
         }
         if (this.#isOver) return;
       }
@@ -94,13 +95,5 @@ export class OperationStream {
       broken = true;
     }
     if (!this.#isOver) call.write({ type: 'content-end', broken });
-  }
-
-  /** Resolves when the frame has left, so that one at a time waits to be sent. */
-  #send(call: OperationCall, frame: OperationDown): Promise<void> {
-    return new Promise((resolve) => {
-      call.write(frame, () => resolve());
-      call.once('close', resolve);
-    });
   }
 }

@@ -23,11 +23,17 @@ export class InProcessJob implements JobOutput, UnansweredJob {
   #isOver = false;
   #isPaused = false;
   #isHeldBack = false;
+  #hasSaidLast = false;
 
   constructor(observer: JobObserver, hooks: { readonly beforeEnd: () => void; readonly afterEnd: () => void }) {
     this.#observer = observer;
     this.#beforeEnd = hooks.beforeEnd;
     this.#afterEnd = hooks.afterEnd;
+  }
+
+  /** The host is done with it, though the observer may not have heard so yet. */
+  get hasSaidLast(): boolean {
+    return this.#hasSaidLast;
   }
 
   start(host: NodeHost, header: JobHeader, body: Uint8Array): void {
@@ -65,6 +71,7 @@ export class InProcessJob implements JobOutput, UnansweredJob {
   }
 
   declined(reason: DeclineReason): void {
+    this.#hasSaidLast = true;
     this.#say(() => this.#end(() => this.#observer.declined(reason)));
   }
 
@@ -78,6 +85,7 @@ export class InProcessJob implements JobOutput, UnansweredJob {
   }
 
   ended(end: JobEnd): void {
+    this.#hasSaidLast = true;
     this.#say(() => {
       this.#accept();
       this.#end(() => this.#observer.ended(end));

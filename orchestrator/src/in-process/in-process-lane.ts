@@ -34,6 +34,11 @@ export class InProcessLane implements Lane {
     return this.#job !== undefined;
   }
 
+  /** Idle, or as good as idle: the slot behind it is free. */
+  get hasFreeSlot(): boolean {
+    return this.#job === undefined || this.#job.hasSaidLast;
+  }
+
   bind(header: JobHeader, body: Uint8Array, observer: JobObserver): void {
     if (this.#job !== undefined) throw new Error(`lane ${this.laneId} is given a second job`);
     if (this.#isClosed) {

@@ -81,7 +81,10 @@ export class InProcessLink implements LaneLink {
     this.#operations++;
     try {
       either.throwIfAborted();
-      yield* this.#host.operate(request, content, either);
+      for await (const frame of this.#host.operate(request, content, either)) {
+        either.throwIfAborted();
+        yield frame;
+      }
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
       yield toOperationEnd(either.aborted ? either.reason : thrown);
@@ -137,9 +140,10 @@ export class InProcessLink implements LaneLink {
   #fitEngine(engineId: string, free: number): void {
     const lanes = this.#lanes.get(engineId) ?? new Set();
     this.#lanes.set(engineId, lanes);
-    const idle = [...lanes].filter((lane) => !lane.isBusy);
-    for (const lane of idle.slice(free)) this.#closeLane(lane, 'its slot is gone');
-    const missing = Math.min(free - idle.length, this.#deps.lanesPerNode - this.#countLanes());
+    const standing = [...lanes].filter((lane) => lane.hasFreeSlot);
+    const idle = standing.filter((lane) => !lane.isBusy);
+    for (const lane of idle.slice(0, Math.max(0, standing.length - free))) this.#closeLane(lane, 'its slot is gone');
+    const missing = Math.min(free - standing.length, this.#deps.lanesPerNode - this.#countLanes());
     for (let count = 0; count < missing && !this.#hasEnded; count++) this.#openLane(engineId, lanes);
     if (lanes.size === 0) this.#lanes.delete(engineId);
   }

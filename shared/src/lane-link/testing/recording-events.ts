@@ -4,9 +4,10 @@ import type { NodeReport } from '../../cluster/node.ts';
 import type { JobObserver, Lane, LaneLink, LinkEvents, Refusal } from '../lane-link.ts';
 import { until } from './waiting.ts';
 
-/** What an observer of a job was told. Fails when anything follows the last word. */
+/** What an observer of a job was told. What must not be is noted in `violations`. */
 export class RecordingObserver implements JobObserver {
   readonly lane: Lane;
+  readonly #violations: string[];
   readonly batches: AnswerBatch[] = [];
   acceptedCount = 0;
   /** The last word; undefined: not said yet. */
@@ -19,8 +20,9 @@ export class RecordingObserver implements JobObserver {
   onBatch: (batch: AnswerBatch) => void = () => {};
   onOver: (observer: RecordingObserver) => void = () => {};
 
-  constructor(lane: Lane) {
+  constructor(lane: Lane, violations: string[]) {
     this.lane = lane;
+    this.#violations = violations;
   }
 
   /** The native bytes in one piece. */
@@ -37,7 +39,7 @@ export class RecordingObserver implements JobObserver {
 
   batch(batch: AnswerBatch): void {
     this.#mustBeOpen('batch');
-    if (this.acceptedCount !== 1) throw new Error('a batch before accepted');
+    if (this.acceptedCount !== 1) this.#violations.push('a batch before accepted');
     this.batches.push(batch);
     if (batch.form === 'native') this.bytes += batch.bytes.byteLength;
     this.onBatch(batch);
@@ -72,12 +74,14 @@ export class RecordingObserver implements JobObserver {
   }
 
   #mustBeOpen(what: string): void {
-    if (this.outcome !== undefined) throw new Error(`${what} after ${this.outcome}`);
+    if (this.outcome !== undefined) this.#violations.push(`${what} after ${this.outcome}`);
   }
 }
 
-/** An orchestrator that records what it is told, in order, and fails on what a link must never say. */
+/** An orchestrator that records what it is told, in order, and notes what a link must never say. */
 export class RecordingEvents implements LinkEvents {
+  /** Empty, or the link is wrong. */
+  readonly violations: string[] = [];
   readonly calls: string[] = [];
   readonly reports: NodeReport[] = [];
   readonly roundTrips: number[] = [];
@@ -94,7 +98,7 @@ export class RecordingEvents implements LinkEvents {
   joined(link: LaneLink, report: NodeReport): Refusal | undefined {
     this.calls.push('joined');
     if (this.refusal !== undefined) return this.refusal;
-    if (this.link !== undefined) throw new Error('joined while another link of the node is there');
+    if (this.link !== undefined) this.violations.push('joined while another link of the node is there');
     this.link = link;
     this.isSuspect = false;
     this.reports.push(report);
@@ -109,26 +113,26 @@ export class RecordingEvents implements LinkEvents {
 
   laneOpened(link: LaneLink, lane: Lane): void {
     this.#mustBeMine(link);
-    if (this.lanes.has(lane)) throw new Error('a lane was opened twice');
+    if (this.lanes.has(lane)) this.violations.push('a lane was opened twice');
     this.lanes.add(lane);
   }
 
   laneClosed(link: LaneLink, lane: Lane): void {
     this.#mustBeMine(link);
-    if (!this.lanes.delete(lane)) throw new Error('a lane that is not open was closed');
-    if (this.busy.has(lane)) throw new Error('a lane was closed before its job was told');
+    if (!this.lanes.delete(lane)) this.violations.push('a lane that is not open was closed');
+    if (this.busy.has(lane)) this.violations.push('a lane was closed before its job was told');
   }
 
   suspected(link: LaneLink): void {
     this.#mustBeMine(link);
-    if (this.isSuspect) throw new Error('suspected twice');
+    if (this.isSuspect) this.violations.push('suspected twice');
     this.isSuspect = true;
     this.calls.push('suspected');
   }
 
   recovered(link: LaneLink): void {
     this.#mustBeMine(link);
-    if (!this.isSuspect) throw new Error('recovered without having been suspected');
+    if (!this.isSuspect) this.violations.push('recovered without having been suspected');
     this.isSuspect = false;
     this.calls.push('recovered');
   }
@@ -140,7 +144,7 @@ export class RecordingEvents implements LinkEvents {
 
   left(link: LaneLink, reason: string): void {
     this.#mustBeMine(link);
-    if (this.lanes.size > 0) throw new Error('a node left before its lanes were closed');
+    if (this.lanes.size > 0) this.violations.push('a node left before its lanes were closed');
     this.link = undefined;
     this.calls.push(`left: ${reason}`);
   }
@@ -162,7 +166,7 @@ export class RecordingEvents implements LinkEvents {
   /** Gives an idle lane a job. */
   bind(lane: Lane, header: Partial<JobHeader> = {}, body: Uint8Array = Buffer.from('{}')): RecordingObserver {
     if (!this.lanes.has(lane) || this.busy.has(lane)) throw new Error('the lane is not idle');
-    const observer = new RecordingObserver(lane);
+    const observer = new RecordingObserver(lane, this.violations);
     this.observers.push(observer);
     this.busy.set(lane, observer);
     const over = observer.onOver;
@@ -184,7 +188,7 @@ export class RecordingEvents implements LinkEvents {
   }
 
   #mustBeMine(link: LaneLink): void {
-    if (link !== this.link) throw new Error('a link that is not in the cluster says something');
+    if (link !== this.link) this.violations.push('a link that is not in the cluster says something');
   }
 }
 
