@@ -19,11 +19,11 @@ export interface ToolCallScript {
 export interface Utterance {
   /** May be Infinity. */
   readonly length: number;
-  piece(index: number): string;
+  readonly piece: (index: number) => string;
   /** The piece as a JSON string. */
-  quoted(index: number): string;
+  readonly quoted: (index: number) => string;
   /** The first `count` pieces, joined. */
-  text(count: number): string;
+  readonly text: (count: number) => string;
 }
 
 const quotedTexts = new WeakMap<Utterance, { readonly count: number; readonly json: string }>();

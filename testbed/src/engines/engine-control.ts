@@ -54,8 +54,9 @@ export class EngineControl {
     return this.#server.port;
   }
 
-  get listening(): boolean {
-    return this.#server.listening;
+  /** Connections are broken by the engine itself now. */
+  get dropping(): boolean {
+    return this.#server.dropping;
   }
 
   addModel(model: ScriptedModel): void {

@@ -18,6 +18,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #finishing: Server[] = [];
   #server: Server;
   #disposed = false;
+  #dropping = false;
   #port: number;
 
   private constructor(options: EngineServerOptions) {
@@ -40,6 +41,11 @@ export class EngineServer implements AsyncDisposable {
     return `http://${this.#options.host}:${this.#port}`;
   }
 
+  /** It refuses connections and broke those it had. */
+  get dropping(): boolean {
+    return this.#dropping;
+  }
+
   get listening(): boolean {
     return this.#server.listening;
   }
@@ -50,6 +56,7 @@ export class EngineServer implements AsyncDisposable {
    */
   async refuse(connections: 'drop' | 'finish'): Promise<void> {
     if (!this.#server.listening) return;
+    this.#dropping = connections === 'drop';
     const server = this.#server;
     this.#server = this.#create();
     const closed = new Promise<void>((resolve) => {
@@ -63,7 +70,9 @@ export class EngineServer implements AsyncDisposable {
 
   /** Listens again on the same port. */
   async accept(): Promise<void> {
-    if (!this.#server.listening && !this.#disposed) await this.#listen();
+    if (this.#server.listening || this.#disposed) return;
+    this.#dropping = false;
+    await this.#listen();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,9 +83,8 @@ export class EngineServer implements AsyncDisposable {
 
   #create(): Server {
     const options = this.#options;
-    const server = createServer({ keepAliveTimeout: options.keepAliveMs, requestTimeout: 0 }, (request, response) =>
-      options.handle(request, response),
-    );
+    const timeouts = { keepAliveTimeout: options.keepAliveMs, requestTimeout: 0, headersTimeout: 0 };
+    const server = createServer(timeouts, (request, response) => options.handle(request, response));
     server.maxRequestsPerSocket = options.maxRequestsPerSocket;
     return server;
   }

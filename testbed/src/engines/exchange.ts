@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Fault } from './faults.ts';
 import { epochMs } from './pause.ts';
 import type { RequestLog } from './request-log.ts';
@@ -7,8 +7,10 @@ import type { RequestRecord } from './request-record.ts';
 export interface ExchangeWatch {
   /** Absent: the request is not worth a record. */
   readonly log?: RequestLog;
+  /** Answers say in words that the connection stays. */
+  readonly saysKeepAlive: boolean;
   /** The engine itself breaks its connections now. */
-  dropped(): boolean;
+  readonly dropped: () => boolean;
 }
 
 /** One request and its answer, with everything that is written down about it. */
@@ -17,31 +19,27 @@ export class Exchange {
   /** Switched on for this request; whoever writes the answer obeys it. */
   fault: Fault | undefined;
   readonly #response: ServerResponse;
-  readonly #request: IncomingMessage;
   readonly #log: RequestLog | undefined;
   readonly #dropped: () => boolean;
+  readonly #saysKeepAlive: boolean;
   #leaving: AbortController | undefined;
   #wake: (() => void) | undefined;
   #flow: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #gone = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, record: RequestRecord, watch: ExchangeWatch) {
-    this.#request = request;
+  constructor(response: ServerResponse, record: RequestRecord, watch: ExchangeWatch) {
     this.#response = response;
     this.record = record;
     this.#log = watch.log;
     this.#dropped = watch.dropped;
+    this.#saysKeepAlive = watch.saysKeepAlive;
     response.on('close', () => this.#closed());
     response.on('drain', () => this.#drained());
   }
 
   get method(): string {
     return this.record.method;
-  }
-
-  get query(): URLSearchParams {
-    return new URL(this.#request.url ?? '/', 'http://engine').searchParams;
   }
 
   /** The connection closed before the answer was complete. */
@@ -65,8 +63,8 @@ export class Exchange {
   /** Status line and headers, sent with the first bytes of the body. */
   head(status: number, headers: OutgoingHttpHeaders): void {
     this.record.status = status;
-    // Neither Go nor uvicorn says keep-alive in words.
-    this.#response.removeHeader('connection');
+    // Neither Go nor uvicorn says keep-alive in words; that a connection ends is always said.
+    if (!this.#saysKeepAlive && this.#response.shouldKeepAlive) this.#response.removeHeader('connection');
     this.#response.writeHead(status, headers);
   }
 
@@ -162,6 +160,11 @@ export class Exchange {
 
   #closed(): void {
     if (this.record.outcome !== undefined) return;
+    // All of it went out: the close that follows every answer may come before whoever wrote it says so.
+    if (this.#response.writableFinished) {
+      this.finish('done');
+      return;
+    }
     this.#gone = true;
     if (this.#dropped()) this.finish('fault');
     else {

@@ -17,9 +17,6 @@ export type Fault =
   /** The engine's own error event takes the place of the rest. */
   | { readonly kind: 'error-event'; readonly afterDeltas: number; readonly message?: string };
 
-/** Faults that let an answer begin. */
-export type StreamFault = Extract<Fault, { readonly afterDeltas: number } | { readonly atDelta: number }>;
-
 export interface FaultScope {
   /** Requests for this model only. */
   readonly model?: string;

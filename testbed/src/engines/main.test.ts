@@ -16,7 +16,7 @@ interface Ready {
 interface EngineProcess extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly ready: Ready;
-  command(command: object): Promise<EngineState>;
+  readonly command: (command: object) => Promise<EngineState>;
 }
 
 async function startProcess(...args: readonly string[]): Promise<EngineProcess> {

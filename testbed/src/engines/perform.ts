@@ -58,32 +58,35 @@ async function writeDeltas(
   options: PerformOptions,
 ): Promise<void> {
   const pace = turn.model.decodeMsPerToken;
+  // What never ends is not played to its end for nobody.
+  const goesOn = () => !exchange.gone || (options.playsOn && last !== Number.POSITIVE_INFINITY);
+  let next = 0;
+  while (next < last && goesOn()) {
+    const passed = performance.now() - turn.decodesSince;
+    const due = pace > 0 ? Math.min(last, Math.floor(passed / pace) + 1) : last;
+    if (due <= next) {
+      await nap(exchange, next * pace - passed);
+    } else {
+      next = writeDue(exchange, script, next, due, options.deltasPerWrite);
+      await exchange.drained();
+    }
+  }
+}
+
+/** Writes deltas until all that are due are out, or the client is behind; returns the next one. */
+function writeDue(exchange: Exchange, script: Performance, from: number, due: number, perWrite: number): number {
   const { record, fault } = exchange;
   const brokenAt = fault?.kind === 'malformed' ? fault.atDelta - 1 : -1;
-  // What never ends is not played to its end for nobody.
-  const playsOn = options.playsOn && last !== Number.POSITIVE_INFINITY;
-  let next = 0;
-  while (next < last && (!exchange.gone || playsOn)) {
-    let due = last;
-    if (pace > 0) {
-      const passed = performance.now() - turn.decodesSince;
-      due = Math.min(last, Math.floor(passed / pace) + 1);
-      if (due <= next) {
-        await nap(exchange, next * pace - passed);
-        continue;
-      }
-    }
-    let writable = true;
-    while (next < due && writable) {
-      let text = '';
-      const end = Math.min(due, next + options.deltasPerWrite);
-      for (; next < end; next++) text += next === brokenAt ? script.broken : script.delta(next);
-      if (exchange.gone) continue;
-      record.tokensSent = next;
-      writable = exchange.write(text);
-    }
-    if (!writable) await exchange.drained();
+  let next = from;
+  while (next < due) {
+    let text = '';
+    const end = Math.min(due, next + perWrite);
+    for (; next < end; next++) text += next === brokenAt ? script.broken : script.delta(next);
+    if (exchange.gone) continue;
+    record.tokensSent = next;
+    if (!exchange.write(text)) break;
   }
+  return next;
 }
 
 /** Gives an unstreamed answer after the time of all its tokens. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 
 /** One recorded request and its answer; see fixtures/README.md. */
 export interface Recording {
@@ -49,11 +49,14 @@ export function replay(url: string, recording: Recording): Promise<RawAnswer> {
 export function askRaw(url: string, method: string, path: string, body?: string): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-    const call = request(new URL(path, url), { method, headers, agent: false }, (response) => {
+    // A connection of its own, which the server is not asked to close: its headers would say so.
+    const agent = new Agent({ keepAlive: true });
+    const call = request(new URL(path, url), { method, headers, agent }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
       response.on('end', () => {
+        agent.destroy();
         const { rawHeaders } = response;
         const pairs = rawHeaders.flatMap((name, index) =>
           index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as const] : [],
@@ -82,7 +85,7 @@ const KNOWN_STRINGS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Keys in their order and types of values: what two answers with other words have in common. Lists by what is in them. */
-export function shapeOf(value: unknown, ignored: readonly string[] = []): string {
+function shapeOf(value: unknown, ignored: readonly string[] = []): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return KNOWN_STRINGS.find(([pattern]) => pattern.test(value))?.[1] ?? 'string';
   if (Array.isArray(value)) return `[${[...new Set(value.map((entry) => shapeOf(entry, ignored)))].join('|')}]`;

@@ -50,7 +50,7 @@ test('a model in use is never unloaded; who needs its room waits, and so do thos
 test('requests that come while a model loads share the load', async () => {
   const residency = createResidency();
   const slow = model('slow', { loadMs: 5 });
-  const residents = await Promise.all([1, 2, 3].map(() => residency.acquire(slow, plain, never)));
+  const residents = await Promise.all([1, 2, 3].map(async () => residency.acquire(slow, plain, never)));
   expect(new Set(residents).size).toBe(1);
   expect(residents[0]?.users).toBe(3);
   expect(residency.loadCounts.get('slow')).toBe(1);
@@ -60,7 +60,7 @@ test('a load is given up when nobody waits for it any more', async () => {
   const residency = createResidency();
   const slow = model('slow', { loadMs: 60_000 });
   const leaving = [new AbortController(), new AbortController()];
-  const waiting = leaving.map(({ signal }) => residency.acquire(slow, plain, () => signal));
+  const waiting = leaving.map(async ({ signal }) => residency.acquire(slow, plain, () => signal));
   const outcomes = Promise.allSettled(waiting);
   expect(residency.isLoading('slow')).toBe(true);
   leaving[0]?.abort();
@@ -98,9 +98,9 @@ test('a load that was given up does not come to its end', async () => {
 test('more than the queue holds are refused; a loaded model needs no queue', async () => {
   const residency = createResidency({ maxQueue: 3 });
   const slow = model('slow', { loadMs: 5 });
-  const asked = await Promise.allSettled(Array.from({ length: 8 }, () => residency.acquire(slow, plain, never)));
+  const asked = await Promise.allSettled(Array.from({ length: 8 }, async () => residency.acquire(slow, plain, never)));
   expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
-  const again = await Promise.allSettled(Array.from({ length: 8 }, () => residency.acquire(slow, plain, never)));
+  const again = await Promise.allSettled(Array.from({ length: 8 }, async () => residency.acquire(slow, plain, never)));
   expect(again.filter(({ status }) => status === 'fulfilled')).toHaveLength(8);
 });
 

@@ -39,9 +39,8 @@ test('times of a model pass', async () => {
   expect(first.load_duration).toBeGreaterThan(19e6);
   expect(first.prompt_eval_duration).toBeGreaterThan(19e6);
   expect(first.eval_duration).toBeGreaterThan(31e6);
-  const second = await timesOf();
-  expect(second.load_duration).toBeLessThan(first.load_duration ?? 0);
-  expect(second.prompt_eval_duration).toBeLessThan(first.prompt_eval_duration ?? 0);
+  await timesOf();
+  expect(engine.control.state.models['m:latest']?.loads).toBe(1);
 });
 
 async function leave(engine: ScriptedEngine, content: string, when: () => Promise<unknown>): Promise<void> {

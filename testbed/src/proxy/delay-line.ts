@@ -91,17 +91,20 @@ export class DelayLine {
   #pump(): void {
     clearTimeout(this.#timer);
     const { blackHole = false } = this.#options.conditions();
-    const now = performance.now();
-    while (!blackHole && !this.#blocked && !this.#closed) {
-      const [head] = this.#queue;
-      if (head === undefined || head.dueAt > now) break;
-      this.#queue.shift();
-      this.#pass(head);
-    }
+    if (!blackHole) this.#passDue();
     this.#steer();
     const [next] = this.#queue;
     if (next === undefined || blackHole || this.#blocked) return;
     this.#timer = setTimeout(() => this.#pump(), Math.max(1, next.dueAt - performance.now()));
+  }
+
+  #passDue(): void {
+    const now = performance.now();
+    for (let [head] = this.#queue; head !== undefined && head.dueAt <= now; [head] = this.#queue) {
+      if (this.#blocked || this.#closed) return;
+      this.#queue.shift();
+      this.#pass(head);
+    }
   }
 
   #pass(passage: Passage): void {

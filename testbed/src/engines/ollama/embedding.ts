@@ -22,7 +22,7 @@ export function createEmbedding(parts: EngineParts) {
 }
 
 async function answerEmbed(exchange: Exchange, parts: EngineParts): Promise<void> {
-  const body = readGoStruct(exchange.record.bodyText, 'EmbedRequest', {
+  const body = readGoStruct(exchange.record, 'EmbedRequest', {
     model: string,
     truncate: { kind: 'bool', type: 'bool' },
     dimensions: { kind: 'number', type: 'int' },
@@ -61,7 +61,7 @@ async function answerEmbed(exchange: Exchange, parts: EngineParts): Promise<void
 }
 
 async function answerEmbeddings(exchange: Exchange, parts: EngineParts): Promise<void> {
-  const body = readGoStruct(exchange.record.bodyText, 'EmbeddingRequest', { model: string, prompt: string, options });
+  const body = readGoStruct(exchange.record, 'EmbeddingRequest', { model: string, prompt: string, options });
   if (exchange.record.model === '') throw new OllamaRefusal(400, 'model is required');
   const model = findEmbedder(parts, exchange.record.model);
   const { numCtx, key } = readRunnerOptions(body.options);

@@ -17,9 +17,9 @@ const streamHeaders = { 'content-type': 'application/x-ndjson' };
 export function createGeneration(parts: EngineParts, traits: OllamaTraits) {
   return {
     chat: (exchange: Exchange) =>
-      answer(exchange, readChat(exchange.record.bodyText, parts.core, traits), chatForm, parts, traits),
+      answer(exchange, readChat(exchange.record, parts.core, traits), chatForm, parts, traits),
     generate: (exchange: Exchange) =>
-      answer(exchange, readGenerate(exchange.record.bodyText, parts.core, traits), generateForm, parts, traits),
+      answer(exchange, readGenerate(exchange.record, parts.core, traits), generateForm, parts, traits),
   };
 }
 
@@ -114,7 +114,9 @@ function endJson(call: OllamaCall, turn: Turn, traits: OllamaTraits): string {
   const now = performance.now();
   const { answer: said, promptTokens, cachedTokens } = turn;
   const ids = Math.min(CONTEXT_IDS, promptTokens + said.tokens);
-  const context = call.withContext ? `,"context":[${Array.from({ length: ids }, (_, index) => index + 1)}]` : '';
+  const context = call.withContext
+    ? `,"context":[${Array.from({ length: ids }, (_, index) => index + 1).join(',')}]`
+    : '';
   const cached = traits.modern ? `,"prompt_eval_cached_count":${cachedTokens}` : '';
   return [
     `,"done_reason":"${said.finish === 'length' ? 'length' : 'stop'}"${context}`,

@@ -16,10 +16,18 @@ export interface GoField {
 
 export type GoStruct = Readonly<Record<string, GoField>>;
 
-/** Parses a body into the fields of a Go struct. `null` and absent are the same, unknown fields pass. */
-export function readGoStruct(text: string, name: string, fields: GoStruct): Readonly<Record<string, unknown>> {
-  if (text === '') throw new GoJsonError('missing request body');
-  const value = parse(text);
+/** The body of a request: its text, and what JSON made of it. */
+export interface BodyText {
+  readonly bodyText: string;
+  /** Undefined if it is no JSON. */
+  readonly body: unknown;
+}
+
+/** A body as the fields of a Go struct. `null` and absent are the same, unknown fields pass. */
+export function readGoStruct(request: BodyText, name: string, fields: GoStruct): Readonly<Record<string, unknown>> {
+  const { bodyText, body: value } = request;
+  if (bodyText === '') throw new GoJsonError('missing request body');
+  if (value === undefined) throw new GoJsonError(explainSyntax(bodyText));
   if (value === null) return {};
   const kind = kindOf(value);
   if (kind !== 'object') throw new GoJsonError(`json: cannot unmarshal ${kind} into Go value of type api.${name}`);
@@ -41,11 +49,12 @@ export function kindOf(value: unknown): Exclude<GoKind, 'any'> {
   return typeof value === 'boolean' ? 'bool' : 'object';
 }
 
-function parse(text: string): unknown {
+function explainSyntax(text: string): string {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    return 'unexpected EOF';
   } catch (error) {
-    throw new GoJsonError(toGoSyntaxError(text, error instanceof Error ? error.message : ''));
+    return toGoSyntaxError(text, error instanceof Error ? error.message : '');
   }
 }
 

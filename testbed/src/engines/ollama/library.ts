@@ -27,7 +27,7 @@ export function createLibrary(parts: EngineParts, script: PullScript) {
   return {
     pull: (exchange: Exchange) => pull(exchange, parts, script),
     remove: (exchange: Exchange) => {
-      readGoStruct(exchange.record.bodyText, 'DeleteRequest', fields);
+      readGoStruct(exchange.record, 'DeleteRequest', fields);
       const name = exchange.record.model;
       if (name === '') throw new OllamaRefusal(400, 'model is required');
       findModel(parts.core, name);
@@ -38,7 +38,7 @@ export function createLibrary(parts: EngineParts, script: PullScript) {
 }
 
 async function pull(exchange: Exchange, { core }: EngineParts, script: PullScript): Promise<void> {
-  const body = readGoStruct(exchange.record.bodyText, 'PullRequest', fields);
+  const body = readGoStruct(exchange.record, 'PullRequest', fields);
   const name = exchange.record.model;
   if (name === '') throw new OllamaRefusal(400, 'invalid model name');
   const wanted = toTaggedName(name).toLowerCase();

@@ -32,7 +32,7 @@ export function createListing({ core }: EngineParts, traits: OllamaTraits) {
       sendOllamaJson(exchange, 200, JSON.stringify({ models }));
     },
     show: (exchange: Exchange) => {
-      readGoStruct(exchange.record.bodyText, 'ShowRequest', {
+      readGoStruct(exchange.record, 'ShowRequest', {
         model: { kind: 'string', type: 'string' },
         name: { kind: 'string', type: 'string' },
         verbose: { kind: 'bool', type: 'bool' },

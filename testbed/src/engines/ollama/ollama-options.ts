@@ -31,7 +31,9 @@ const runnerKeys = ['num_batch', 'num_gpu', 'main_gpu', 'num_thread', 'use_mmap'
 export function readRunnerOptions(value: unknown): { readonly numCtx: number | undefined; readonly key: string } {
   const options = toOptions(value);
   for (const [name, setting] of Object.entries(options)) checkType(name, setting);
-  const key = runnerKeys.map((name) => (options[name] === undefined ? '' : `${name}=${options[name]};`)).join('');
+  const key = runnerKeys
+    .map((name) => (options[name] === undefined ? '' : `${name}=${JSON.stringify(options[name])};`))
+    .join('');
   return { numCtx: typeof options.num_ctx === 'number' ? options.num_ctx : undefined, key };
 }
 

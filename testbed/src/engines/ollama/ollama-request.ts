@@ -3,7 +3,15 @@ import type { EngineCore } from '../engine-core.ts';
 import type { CompiledModel, ModelCapability } from '../scripted-model.ts';
 import { countTokens } from '../tokens.ts';
 import { readKeepAliveMs } from './go-duration.ts';
-import { checkGoField, type GoField, GoJsonError, type GoStruct, kindOf, readGoStruct } from './go-json.ts';
+import {
+  type BodyText,
+  checkGoField,
+  type GoField,
+  GoJsonError,
+  type GoStruct,
+  kindOf,
+  readGoStruct,
+} from './go-json.ts';
 import { checkFormat, readRunnerOptions, readSampling } from './ollama-options.ts';
 import { OllamaRefusal } from './ollama-refusal.ts';
 import type { OllamaTraits } from './ollama-traits.ts';
@@ -62,8 +70,8 @@ const chatFields: GoStruct = {
 
 type Body = Readonly<Record<string, unknown>>;
 
-export function readGenerate(text: string, core: EngineCore, traits: OllamaTraits): OllamaCall {
-  const body = readGoStruct(text, 'GenerateRequest', generateFields);
+export function readGenerate(request: BodyText, core: EngineCore, traits: OllamaTraits): OllamaCall {
+  const body = readGoStruct(request, 'GenerateRequest', generateFields);
   const head = readHead(body);
   const model = findModel(core, head.name);
   const raw = body.raw === true;
@@ -87,8 +95,8 @@ export function readGenerate(text: string, core: EngineCore, traits: OllamaTrait
   });
 }
 
-export function readChat(text: string, core: EngineCore, traits: OllamaTraits): OllamaCall {
-  const body = readGoStruct(text, 'ChatRequest', chatFields);
+export function readChat(request: BodyText, core: EngineCore, traits: OllamaTraits): OllamaCall {
+  const body = readGoStruct(request, 'ChatRequest', chatFields);
   const head = readHead(body);
   const messages = readMessages(body.messages);
   if (head.name === '') throw new OllamaRefusal(400, 'model is required');

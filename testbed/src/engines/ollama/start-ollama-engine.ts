@@ -1,12 +1,6 @@
+import type { DialectServer, Route } from '../dialect-server.ts';
 import type { Exchange } from '../exchange.ts';
-import {
-  type DialectServer,
-  type EngineOptions,
-  type EngineParts,
-  type Route,
-  type ScriptedEngine,
-  startScriptedEngine,
-} from '../scripted-engine.ts';
+import { type EngineOptions, type EngineParts, type ScriptedEngine, startScriptedEngine } from '../scripted-engine.ts';
 import type { ScriptedModel } from '../scripted-model.ts';
 import { createEmbedding } from './embedding.ts';
 import { createGeneration } from './generation.ts';

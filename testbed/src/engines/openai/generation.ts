@@ -85,7 +85,7 @@ function frameStream(
   traits: OpenAiTraits,
   object: string,
   envelope: Envelope,
-): Pick<Performance, 'headers' | 'broken' | 'errorEvent'> & { ending(finishChunk: string): string } {
+): Pick<Performance, 'headers' | 'broken' | 'errorEvent'> & { readonly ending: (finishChunk: string) => string } {
   const form = formOf(traits);
   return {
     headers: streamHeadersOf(traits),

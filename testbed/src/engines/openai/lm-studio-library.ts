@@ -2,7 +2,7 @@ import type { Exchange } from '../exchange.ts';
 import type { EngineParts } from '../scripted-engine.ts';
 import type { CompiledModel } from '../scripted-model.ts';
 import { jsonHeadersOf, OpenAiRefusal } from './openai-refusal.ts';
-import { readBody } from './openai-request.ts';
+import { readBody, readText } from './openai-request.ts';
 import type { OpenAiTraits } from './openai-traits.ts';
 
 /** LM Studio's own lists and its load and unload calls. */
@@ -13,9 +13,9 @@ export function createLmStudioLibrary({ core }: EngineParts, traits: OpenAiTrait
     models: (exchange: Exchange) => send(exchange, { models: core.models.map(toModel) }),
     oldModels: (exchange: Exchange) => send(exchange, { object: 'list', data: core.models.map(toOldModel) }),
     load: async (exchange: Exchange) => {
-      const { model: name } = readBody(exchange.record.bodyText, exchange.record.body, traits);
-      const model = core.findModel(String(name));
-      if (model === undefined) throw new OpenAiRefusal(404, `model '${String(name)}' not found`);
+      const name = readText(readBody(exchange.record.bodyText, exchange.record.body, traits).model);
+      const model = core.findModel(name);
+      if (model === undefined) throw new OpenAiRefusal(404, `model '${name}' not found`);
       const began = performance.now();
       const residence = { runner: '', keepAliveMs: Number.POSITIVE_INFINITY };
       const resident = await core.residency.acquire(model, residence, exchange.signal);
@@ -28,7 +28,7 @@ export function createLmStudioLibrary({ core }: EngineParts, traits: OpenAiTrait
     },
     unload: (exchange: Exchange) => {
       const body = readBody(exchange.record.bodyText, exchange.record.body, traits);
-      const id = String(body.instance_id ?? body.model_instance_id ?? '');
+      const id = readText(body.instance_id ?? body.model_instance_id);
       if (core.residency.find(id) === undefined) throw new OpenAiRefusal(404, `instance '${id}' not found`);
       core.residency.unload(id);
       send(exchange, { model_instance_id: id });

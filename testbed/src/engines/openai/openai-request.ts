@@ -59,7 +59,7 @@ export function readChat(text: string, parsed: unknown, core: EngineCore, traits
 export function readCompletion(text: string, parsed: unknown, core: EngineCore, traits: OpenAiTraits): OpenAiCall {
   const body = readBody(text, parsed, traits);
   if (body.prompt === undefined) throw new OpenAiRefusal(400, missing('prompt', traits));
-  const prompt = Array.isArray(body.prompt) ? body.prompt.join(' ') : String(body.prompt);
+  const prompt = Array.isArray(body.prompt) ? body.prompt.join(' ') : readText(body.prompt);
   return toCall(core, body, findModel(core, body, traits), {
     prompt,
     text: prompt,
@@ -82,7 +82,6 @@ function toCall(
   const promptTokens = countTokens(ask.prompt);
   const limit = readNumber(body.max_completion_tokens, readNumber(body.max_tokens, Number.POSITIVE_INFINITY));
   if (promptTokens > context) throw new OpenAiRefusal(400, tooLong(context, promptTokens));
-  const { stop, response_format: format, stream_options: streamOptions } = body;
   return {
     model,
     ask: {
@@ -90,18 +89,11 @@ function toCall(
       model: model.name,
       prefixCached: true,
       maxTokens: limit,
-      stop:
-        typeof stop === 'string'
-          ? [stop]
-          : Array.isArray(stop)
-            ? stop.filter((entry) => typeof entry === 'string')
-            : [],
-      formatted:
-        typeof format === 'object' &&
-        (format as { type?: unknown } | null)?.type?.toString().startsWith('json') === true,
+      stop: readStop(body.stop),
+      formatted: readText(readObject(body.response_format).type).startsWith('json'),
     },
     stream: body.stream === true,
-    includeUsage: (streamOptions as { include_usage?: unknown } | null | undefined)?.include_usage === true,
+    includeUsage: readObject(body.stream_options).include_usage === true,
     topLogprobs,
   };
 }
@@ -116,32 +108,43 @@ function missing(field: string, traits: OpenAiTraits): string {
 }
 
 function readMessage(value: unknown): { readonly role: string; readonly content: string } {
-  const { role, content } = (value ?? {}) as Body;
+  const { role, content } = readObject(value);
   return { role: typeof role === 'string' ? role : 'user', content: readContent(content) };
 }
 
 function readContent(content: unknown): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
-  return content
-    .map((part: { text?: unknown } | null) => (typeof part?.text === 'string' ? part.text : '<image>'))
-    .join('');
+  return content.map((part: unknown) => readText(readObject(part).text ?? '<image>')).join('');
 }
 
 function readToolNames(value: unknown): readonly string[] {
   if (!Array.isArray(value)) return [];
-  return value.map((tool: { function?: { name?: unknown } } | null) => String(tool?.function?.name ?? ''));
+  return value.map((tool: unknown) => readText(readObject(readObject(tool).function).name));
 }
 
 function readToolChoice(value: unknown): Ask['toolChoice'] {
   if (value === 'none' || value === 'required') return value;
-  const named = (value as { function?: { name?: unknown } } | null | undefined)?.function?.name;
-  return typeof named === 'string' ? { name: named } : 'auto';
+  const { name } = readObject(readObject(value).function);
+  return typeof name === 'string' ? { name } : 'auto';
 }
 
 function wantsThinking(body: Body): boolean {
-  const template = body.chat_template_kwargs as { enable_thinking?: unknown } | null | undefined;
-  return template?.enable_thinking !== false && body.reasoning_effort !== 'none';
+  return readObject(body.chat_template_kwargs).enable_thinking !== false && body.reasoning_effort !== 'none';
+}
+
+function readStop(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+}
+
+/** Nothing at all where there is no object. */
+function readObject(value: unknown): Body {
+  return typeof value === 'object' && value !== null ? (value as Body) : {};
+}
+
+export function readText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function readNumber(value: unknown, otherwise: number): number {

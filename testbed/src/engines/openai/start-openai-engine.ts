@@ -1,11 +1,5 @@
-import {
-  type DialectServer,
-  type EngineOptions,
-  type EngineParts,
-  type Route,
-  type ScriptedEngine,
-  startScriptedEngine,
-} from '../scripted-engine.ts';
+import type { DialectServer, Route } from '../dialect-server.ts';
+import { type EngineOptions, type EngineParts, type ScriptedEngine, startScriptedEngine } from '../scripted-engine.ts';
 import { answerEmbeddings } from './embedding.ts';
 import { createGeneration } from './generation.ts';
 import { createListing } from './listing.ts';
