@@ -1,4 +1,4 @@
-import type { JobHeader } from '@waggle/shared/cluster/job.ts';
+import type { JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { Hardware, NodeIdentity } from '@waggle/shared/cluster/node.ts';
 import { changingOperations, type OperationFrame, type OperationRequest } from '@waggle/shared/cluster/operation.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
@@ -169,7 +169,7 @@ export class EngineNode {
       declined: (reason) => output.declined(reason),
       batch: (batch) => output.batch(batch),
       ended: (end) => {
-        if (end.failure?.cause === 'unreachable') monitor.suspect();
+        if (end.failure !== undefined && isLost(end.failure)) monitor.suspect();
         output.ended(end);
       },
     });
@@ -191,4 +191,9 @@ export class EngineNode {
     for (const served of this.#served.values()) sum += count(served);
     return sum;
   }
+}
+
+/** The connection was refused or broke, rather than the engine answering with an error. */
+function isLost({ cause, engineStatus }: JobFailure): boolean {
+  return cause === 'unreachable' || (cause === 'engine' && engineStatus === undefined);
 }

@@ -36,6 +36,7 @@ export class EngineMonitor {
   #surveyedAt = Number.NEGATIVE_INFINITY;
   #surveying: Promise<void> | undefined;
   #surveyAgain = false;
+  #isTicking = false;
   #shown = '';
   #cancelTimer = () => {};
   readonly #closing = new AbortController();
@@ -72,9 +73,9 @@ export class EngineMonitor {
     return this.#surveying;
   }
 
-  /** A job could not reach the engine: it is asked at once instead of within a second. */
+  /** A job lost its connection to the engine: it is asked at once instead of within a second. */
   suspect(): void {
-    if (this.#health === 'up') void this.#tick();
+    if (this.#health === 'up' && !this.#isTicking) void this.#tick();
   }
 
   report(): EngineReport {
@@ -107,12 +108,14 @@ export class EngineMonitor {
 
   async #tick(): Promise<void> {
     this.#cancelTimer();
+    this.#isTicking = true;
     const { clock } = this.#deps;
     if (this.#health === 'up' && clock.now() - this.#surveyedAt < monitorTimes.surveyEveryMs) {
       await this.#ask(monitorTimes.pingMaxMs, (signal) => this.engine.probe.ping(signal));
     } else {
       await this.refresh();
     }
+    this.#isTicking = false;
     this.#scheduleTick();
   }
 

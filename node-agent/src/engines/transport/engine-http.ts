@@ -234,7 +234,7 @@ class Call implements RunningCall, Dispatcher.DispatchHandler {
       return;
     }
     // What came before the connection broke is read all the same, however slowly.
-    this.#failure = toCallFailure(error, this.#begun || this.#isRetry);
+    this.#failure = toCallFailure(error, this.#begun);
     this.#flush();
   }
 
