@@ -3,10 +3,10 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 /** Largest message either end takes. Payloads are cut long before; this stops what is no peer of ours. */
 const messageMaxBytes = 4 * 1024 * 1024;
 
-/** A connection that does not answer a ping of the transport is given up after 5 s in all, when its peer counts as dead. */
+/** A connection whose peer does not answer pings of the transport for 5 s is given up: not earlier, a pause must not cut answers. */
 const keepalive: ChannelOptions = {
   'grpc.keepalive_time_ms': 1_000,
-  'grpc.keepalive_timeout_ms': 4_000,
+  'grpc.keepalive_timeout_ms': 5_000,
 };
 
 const limits: ChannelOptions = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LinkBench, type MakeLink } from '../lane-link-contract.ts';
+import { LinkBench, type MakeLink } from './link-bench.ts';
 import type { ScriptedHost, ScriptedJob } from './scripted-host.ts';
 import { settle, until } from './waiting.ts';
 
@@ -63,7 +63,6 @@ export function describeAccounting(makeLink: MakeLink): void {
 class RandomRun {
   readonly #bench: LinkBench;
   readonly #jobs: ScriptedJob[] = [];
-  #host: ScriptedHost | undefined;
   #foreign = 0;
 
   constructor(bench: LinkBench) {
@@ -99,7 +98,6 @@ class RandomRun {
 
   async #perform(steps: readonly (readonly [Happening, number])[]): Promise<ScriptedHost> {
     const host = await this.#bench.join({ e1: 3, e2: 2 });
-    this.#host = host;
     host.onJob = (job) => {
       this.#jobs.push(job);
       return true;

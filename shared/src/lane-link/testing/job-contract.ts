@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { batchKind } from '../../chat/answer-batch.ts';
 import type { ChatEvent } from '../../chat/chat-event.ts';
 import type { JobEnd, JobHeader } from '../../cluster/job.ts';
-import type { LinkBench } from '../lane-link-contract.ts';
+import type { LinkBench } from './link-bench.ts';
 import type { RecordingEvents } from './recording-events.ts';
 import { settle, until } from './waiting.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { OperationFrame, OperationRequest } from '../../cluster/operation.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import type { LinkBench } from '../lane-link-contract.ts';
+import type { LinkBench } from './link-bench.ts';
 import { until } from './waiting.ts';
 
 const model = { engineId: 'e1', model: 'llama3.2:latest', pins: { numCtx: 4096, keepAliveSeconds: 300 } };

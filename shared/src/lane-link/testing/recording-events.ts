@@ -12,7 +12,7 @@ export class RecordingObserver implements JobObserver {
   acceptedCount = 0;
   /** The last word; undefined: not said yet. */
   outcome: 'declined' | 'ended' | 'lost' | undefined;
-  reason: DeclineReason | string | undefined;
+  reason: string | undefined;
   end: JobEnd | undefined;
   /** Bytes of native batches. */
   bytes = 0;
