@@ -52,7 +52,7 @@ export const fromWireEndpoint = (endpoint: number): EndpointName | undefined => 
 export const fromWirePriority = (priority: number): Priority => prioritiesByNumber[priority] ?? 'normal';
 /** A reason of a later version is as good as any: the job goes elsewhere. */
 export const fromWireDecline = (reason: number): DeclineReason => declinesByNumber[reason] ?? 'no-slot';
-export const fromWireOutcome = (outcome: number): JobEnd['outcome'] => outcomesByNumber[outcome] ?? 'failed';
+const fromWireOutcome = (outcome: number): JobEnd['outcome'] => outcomesByNumber[outcome] ?? 'failed';
 
 export function fromWirePins(pins: wire.JobPins | undefined): JobPins {
   if (pins === undefined) return {};
