@@ -12,12 +12,11 @@ export interface EngineAddress {
 export function toEngineId({ dialect, url }: EngineAddress): string {
   const { hostname, port, protocol, pathname } = new URL(url);
   const shownPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-  const parts = [dialect, isLoopback(hostname) ? '' : hostname, shownPort, pathname.replace(/\/v1$/, '')];
+  const parts = [dialect, isLoopback(hostname) ? '' : hostname, shownPort, toPath(pathname)];
   return parts
-    .filter((part) => part !== '')
     .join('-')
-    .replaceAll(/[^\w.-]+/g, '-')
-    .replace(/-+$/, '');
+    .replaceAll(/[^\w.]+/g, '-')
+    .replace(/-$/, '');
 }
 
 /** Equal for two ways of writing one address: names and addresses of this machine are all its loopback. */
@@ -26,7 +25,12 @@ export function toAddressKey({ url }: Pick<EngineAddress, 'url'>, ownAddresses: 
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const shownPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
   const isOwn = isLoopback(host) || ownAddresses.has(host);
-  return `${isOwn ? 'local' : host}:${shownPort}${pathname.replace(/\/v1$/, '').replace(/\/+$/, '')}`;
+  return `${isOwn ? 'local' : host}:${shownPort}${toPath(pathname)}`;
+}
+
+/** Without the end that only names the dialect. */
+function toPath(pathname: string): string {
+  return pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
 function isLoopback(hostname: string): boolean {

@@ -19,7 +19,7 @@ export interface EngineHttpOptions {
  * answers, an engine may think for an hour; deadlines are the caller's.
  */
 export class EngineHttp {
-  readonly #origin: string;
+  readonly origin: string;
   readonly #clock: Clock;
   /** Of a request with a JSON body, and of one without a body: made once. */
   readonly #jsonHeaders: readonly string[];
@@ -30,7 +30,7 @@ export class EngineHttp {
   #closed = false;
 
   constructor({ origin, apiKey, clock }: EngineHttpOptions) {
-    this.#origin = origin;
+    this.origin = origin;
     this.#clock = clock;
     this.#bareHeaders = apiKey === undefined ? [] : ['authorization', `Bearer ${apiKey}`];
     this.#jsonHeaders = [...this.#bareHeaders, 'content-type', 'application/json'];
@@ -59,7 +59,7 @@ export class EngineHttp {
         const idle = this.#idle.pop();
         if (idle !== undefined) return idle;
       }
-      const connection = new Connection(this.#origin);
+      const connection = new Connection(this.origin);
       this.#connections.add(connection);
       return connection;
     },

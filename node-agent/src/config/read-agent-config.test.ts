@@ -1,0 +1,126 @@
+import { formatJoinToken, makeJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { describe, expect, test } from 'vitest';
+import type { AgentConfig, AgentInputs } from './agent-config.ts';
+import { readAgentConfig } from './read-agent-config.ts';
+import { UsageError } from './usage-error.ts';
+
+function read(argv: string[] = [], environment: Record<string, string> = {}, more: Partial<AgentInputs> = {}) {
+  const inputs: AgentInputs = {
+    argv,
+    environment,
+    homeFolder: '/home/ann',
+    hostName: 'desk.lan',
+    workingFolder: '/work',
+    platform: 'linux',
+    ...more,
+  };
+  return readAgentConfig(inputs);
+}
+
+function run(
+  argv: string[] = [],
+  environment: Record<string, string> = {},
+  more: Partial<AgentInputs> = {},
+): AgentConfig {
+  const outcome = read(argv, environment, more);
+  if (outcome.kind !== 'run') throw new Error(`not a configuration but ${outcome.kind}`);
+  return outcome.config;
+}
+
+describe('readAgentConfig', () => {
+  test('everything has a default', () => {
+    expect(run()).toEqual({
+      orchestrator: undefined,
+      token: undefined,
+      name: { text: 'desk', isChosen: false },
+      data: { folder: '/home/ann/.local/share/waggle/agent', isChosen: false },
+      port: { number: 3000, isChosen: false },
+      host: undefined,
+      logLevel: 'info',
+      engines: { kind: 'discover' },
+      settings: {},
+      notices: [],
+    });
+  });
+
+  test('flags beat the environment', () => {
+    const token = formatJoinToken(makeJoinToken());
+    const environment = { PORT: '3100', WAGGLE_ORCHESTRATOR: 'old:1', WAGGLE_DATA: '/old', HOST: '0.0.0.0' };
+    const argv = ['--orchestrator', '192.168.1.2', '--token', token, '--name=big', '--data', 'here', '--port', '3200'];
+    expect(run(argv, environment)).toMatchObject({
+      orchestrator: '192.168.1.2:50051',
+      token: { caSha256: '' },
+      name: { text: 'big', isChosen: true },
+      data: { folder: '/work/here', isChosen: true },
+      port: { number: 3200, isChosen: true },
+      host: '0.0.0.0',
+    });
+    expect(run([], environment)).toMatchObject({ orchestrator: 'old:1', port: { number: 3100, isChosen: true } });
+  });
+
+  test('an empty variable counts as absent', () => {
+    expect(run([], { PORT: '', LLAMA_BASE_URL: ' ', OLLAMA_HOST: '' })).toEqual(run());
+  });
+
+  test('reads the variables that scripts set already', () => {
+    const environment = {
+      LLAMA_BASE_URL: 'http://127.0.0.1:8000/v1/',
+      QUEUE_CONCURRENCY: '1024',
+      MONGODB_URI: 'mongodb://x',
+      NODE_ENV: 'production',
+      OLLAMA_NUM_PARALLEL: '4',
+      OLLAMA_MAX_LOADED_MODELS: '0',
+      OLLAMA_CONTEXT_LENGTH: '8192',
+    };
+    expect(run([], environment)).toMatchObject({
+      engines: { kind: 'fixed', engines: [{ dialect: 'openai', url: 'http://127.0.0.1:8000/v1' }] },
+      settings: { slots: 1024, numParallel: 4, maxLoadedModels: undefined, contextLength: 8192 },
+      notices: [expect.stringContaining('MONGODB_URI is not used yet')],
+    });
+  });
+
+  test.each([
+    [['--orchestrator', 'http://x/'], {}, '--orchestrator must be HOST:PORT'],
+    [['--orchestrator', 'x:99999'], {}, '--orchestrator must be HOST:PORT'],
+    [['--port', '70000'], {}, '--port must be a whole number from 0 to 65535'],
+    [[], { PORT: 'http' }, 'PORT must be a whole number'],
+    [[], { QUEUE_CONCURRENCY: '0' }, 'QUEUE_CONCURRENCY must be a whole number from 1'],
+    [['--name', 'a b'], {}, '--name may have letters'],
+    [['--log-level', 'loud'], {}, '--log-level must be one of error, warn, info, debug'],
+    [['--token', 'K10::short'], {}, '--token must have a secret'],
+    [[], { LLAMA_BASE_URL: 'ftp://x' }, 'LLAMA_BASE_URL is not the address of an engine'],
+    [[], { OLLAMA_HOST: 'a b' }, 'OLLAMA_HOST is not the address of an Ollama'],
+    [['--colour'], {}, '--colour'],
+    [['--port'], {}, '--port'],
+    [['start'], {}, 'start'],
+  ])('%j %j is refused in one sentence', (argv, environment, words) => {
+    const refusal = (() => {
+      try {
+        return run(argv, environment);
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    expect(refusal).toBeInstanceOf(UsageError);
+    expect(String(refusal)).toContain(words);
+    expect(String(refusal)).not.toContain('\n');
+  });
+
+  test('help and version', () => {
+    expect(read(['--help'])).toMatchObject({ kind: 'help', text: expect.stringContaining('--orchestrator HOST:PORT') });
+    expect(read(['-v', '--port', '1'])).toEqual({ kind: 'version' });
+  });
+
+  test.each([
+    ['win32', {}, /Waggle.agent$/],
+    ['darwin', {}, /Library\/Application Support\/Waggle\/agent$/],
+    ['linux', { XDG_DATA_HOME: '/data' }, /^\/data\/waggle\/agent$/],
+    ['linux', { XDG_DATA_HOME: 'relative' }, /^\/home\/ann\/.local\/share\/waggle\/agent$/],
+  ] as const)('keeps its things where %s with %j does', (platform, environment, folder) => {
+    expect(run([], environment, { platform }).data.folder).toMatch(folder);
+  });
+
+  test('~ is the home folder', () => {
+    expect(run(['--data', '~/w']).data.folder).toBe('/home/ann/w');
+  });
+});

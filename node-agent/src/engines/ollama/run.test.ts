@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { toHeader } from '../../testing/recorded-job.ts';
+import { toOllamaJob } from './run.ts';
+
+const messages = [{ role: 'user', content: 'hi' }];
+
+function toBody(body: object, more: Parameters<typeof toHeader>[0] = {}): unknown {
+  const { body: bytes } = toOllamaJob(toHeader(more), Buffer.from(JSON.stringify(body)), '');
+  return JSON.parse(Buffer.from(bytes).toString('utf8'));
+}
+
+describe('toOllamaJob', () => {
+  test('writes the pins over what the client said, and keeps its other options', () => {
+    const body = { model: 'm', messages, keep_alive: '1s', options: { num_ctx: 512, seed: 7 } };
+    expect(toBody(body, { pins: { numCtx: 4096, keepAliveSeconds: 300 } })).toEqual({
+      model: 'm',
+      messages,
+      stream: true,
+      keep_alive: 300,
+      options: { num_ctx: 4096, seed: 7 },
+    });
+  });
+
+  test('without pins the client’s own settings stay', () => {
+    const body = { model: 'm', messages, keep_alive: '1s', options: { num_ctx: 512 }, unknown_field: [1] };
+    expect(toBody(body)).toEqual({ ...body, stream: true });
+  });
+
+  test.each([
+    ['m', 'm:latest', 'm'],
+    ['m:latest', 'm:latest', 'm:latest'],
+    ['alias', 'm:latest', 'm:latest'],
+    ['m@desk', 'm:latest', 'm:latest'],
+  ])('a client’s %s for %s is asked as %s', (answerModel, model, asked) => {
+    expect(toBody({ model: answerModel, name: 'x', messages }, { answerModel, model })).toMatchObject({ model: asked });
+    expect(toBody({ model: answerModel, name: 'x', messages }, { answerModel, model })).not.toHaveProperty('name');
+  });
+
+  test('pins requests of the other family too', () => {
+    const body = { model: 'm', messages, stream: true, seed: 7 };
+    const translated = toBody(body, { endpoint: 'openai.chat', pins: { numCtx: 2048, keepAliveSeconds: -1 } });
+    expect(translated).toMatchObject({
+      model: 'm:latest',
+      keep_alive: -1,
+      options: { num_ctx: 2048, seed: 7 },
+      stream: true,
+    });
+  });
+
+  test('embeddings are pinned and never streamed', () => {
+    const body = toBody(
+      { model: 'm', input: 'x' },
+      { endpoint: 'ollama.embed', stream: false, pins: { numCtx: 2048 } },
+    );
+    expect(body).toEqual({ model: 'm', input: 'x', options: { num_ctx: 2048 } });
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { toHeader } from '../../testing/recorded-job.ts';
+import { toServerPaths } from './paths.ts';
+import { toOpenAiJob } from './run.ts';
+
+const paths = toServerPaths('http://127.0.0.1:8000/v1');
+const header = toHeader({ endpoint: 'openai.chat', model: 'm', answerModel: 'm' });
+const messages = [{ role: 'user', content: 'hi' }];
+
+function toBody(body: object | string, more: Parameters<typeof toHeader>[0] = {}): string {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return Buffer.from(toOpenAiJob({ ...header, ...more }, Buffer.from(text), paths).body).toString('utf8');
+}
+
+describe('toOpenAiJob', () => {
+  test('leaves a whole answer’s request as it came, to the byte', () => {
+    const body = '{ "model": "m",\n"seed": 12345678901234567890, "messages": [] , "stream":false}';
+    expect(toBody(body, { stream: false })).toBe(body);
+  });
+
+  test('asks a stream for its token counts, touching nothing else', () => {
+    const body = ' {"model":"m","seed":12345678901234567890,"messages":[],"stream":true}';
+    expect(toBody(body)).toBe(body.replace('{', '{"stream_options":{"include_usage":true},'));
+  });
+
+  test('leaves embeddings as they came', () => {
+    const body = '{"model":"m","input":"x"}';
+    expect(toBody(body, { endpoint: 'openai.embeddings', stream: false })).toBe(body);
+  });
+
+  test.each([
+    ['asked for already', { stream_options: { include_usage: true } }, { include_usage: true }],
+    ['refused', { stream_options: { include_usage: false } }, { include_usage: true }],
+    ['beside others', { stream_options: { chunk: 1 } }, { chunk: 1, include_usage: true }],
+    ['only spoken of', { messages: [{ role: 'user', content: '"stream_options"' }] }, { include_usage: true }],
+  ])('token counts that are %s', (_name, more, expected) => {
+    const body = { model: 'm', messages, stream: true, ...more };
+    expect(JSON.parse(toBody(body))).toEqual({ ...body, stream_options: expected });
+  });
+
+  test('asks by the name the engine knows', () => {
+    const body = { model: 'alias', messages, stream: false };
+    expect(JSON.parse(toBody(body, { answerModel: 'alias', stream: false }))).toEqual({ ...body, model: 'm' });
+  });
+
+  test('translates a request of the other family', () => {
+    const { endpoint, path, body } = toOpenAiJob(
+      toHeader({ endpoint: 'ollama.chat', model: 'm', answerModel: 'm:latest' }),
+      Buffer.from(JSON.stringify({ model: 'm:latest', messages, options: { num_predict: 5 } })),
+      paths,
+    );
+    expect(endpoint).toBe('openai.chat');
+    expect(path).toBe('/v1/chat/completions');
+    expect(JSON.parse(Buffer.from(body).toString('utf8'))).toMatchObject({
+      model: 'm',
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+  });
+
+  test('finds the calls under whatever stands for /v1', () => {
+    const other = toServerPaths('https://api.example.com/v1beta/openai');
+    expect(toOpenAiJob(header, Buffer.from('{"model":"m"}'), other).path).toBe('/v1beta/openai/chat/completions');
+  });
+});

@@ -1,0 +1,110 @@
+import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
+import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { beforeEach, expect, test } from 'vitest';
+import type { connectNode } from './link/connect-node.ts';
+import type { LinkStatus, NodeLink } from './link/node-link.ts';
+import { ClusterMembership } from './membership.ts';
+import { HandClock, settled } from './testing/hand-clock.ts';
+
+class ScriptedLink implements NodeLink {
+  readonly name: string;
+  status: LinkStatus = { state: 'connecting' };
+  closed = false;
+  #listener: (status: LinkStatus) => void = () => {};
+
+  constructor(host: NodeHost) {
+    this.name = host.identity.name;
+  }
+
+  subscribe(listener: (status: LinkStatus) => void): () => void {
+    this.#listener = listener;
+    return () => {
+      this.#listener = () => {};
+    };
+  }
+
+  become(status: LinkStatus): void {
+    this.status = status;
+    this.#listener(status);
+  }
+
+  async drain(): Promise<void> {}
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+let links: ScriptedLink[];
+let printed: string[];
+
+beforeEach(() => {
+  links = [];
+  printed = [];
+});
+
+function make(mayRename: boolean): ClusterMembership {
+  const identity = { nodeId: 'n', bootId: 'b', name: 'desk', machineId: 'm', version: '1' };
+  const connect: typeof connectNode = (host) => {
+    const link = new ScriptedLink(host);
+    links.push(link);
+    return link;
+  };
+  return new ClusterMembership({
+    node: { identity } as NodeHost,
+    token: undefined,
+    mayRename,
+    logger: silentLogger,
+    clock: new HandClock(),
+    print: (text) => printed.push(text),
+    connect,
+  });
+}
+
+const joined: LinkStatus = { state: 'joined', epoch: 1, clusterId: 'c', orchestratorVersion: '1' };
+const taken: LinkStatus = { state: 'refused', reason: 'same-name', message: 'desk is 10.0.0.1 and 10.0.0.2' };
+
+test('tells its operator what becomes of it, once each', () => {
+  const membership = make(true);
+  expect(membership.state.state).toBe('waiting');
+  membership.join('hub:50051');
+  links[0]?.become(joined);
+  expect(membership.isJoined).toBe(true);
+  links[0]?.become({ state: 'lost', message: 'it went away' });
+  links[0]?.become({ state: 'connecting' });
+  links[0]?.become(joined);
+  expect(printed.map((text) => text.split(' ').slice(0, 2).join(' '))).toEqual([
+    'Joining the',
+    'Joined the',
+    'Lost the',
+    'Joined the',
+  ]);
+});
+
+test('a name nobody chose makes way for one that is there', async () => {
+  const membership = make(true);
+  membership.join('hub:50051');
+  links[0]?.become(taken);
+  await settled();
+  expect(links.map(({ name }) => name)).toEqual(['desk', 'desk-2']);
+  expect(links[0]?.closed).toBe(true);
+  links[1]?.become(joined);
+  expect(printed.at(-1)).toContain('desk-2');
+});
+
+test('a name somebody chose is kept, and the refusal shown', async () => {
+  make(false).join('hub:50051');
+  links[0]?.become(taken);
+  await settled();
+  expect(links).toHaveLength(1);
+  expect(printed.at(-1)).toContain(taken.message);
+});
+
+test('a new invitation leaves the old orchestrator', () => {
+  const membership = make(true);
+  membership.join('one:1');
+  membership.join('two:2');
+  expect(links.map(({ closed }) => closed)).toEqual([true, false]);
+  membership.close();
+  expect(links[1]?.closed).toBe(true);
+});
