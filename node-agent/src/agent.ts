@@ -35,7 +35,7 @@ export async function startAgent(config: AgentConfig, { logger, clock, print }: 
   const folder = openAgentFolder(config.data.folder, config.data.isChosen);
   const opened: (() => Promise<void>)[] = [async () => folder[Symbol.dispose]()];
   const closeAll = async () => {
-    for (const close of opened.splice(0).reverse()) await close();
+    for (const close of opened.splice(0).toReversed()) await close();
   };
   try {
     const { text, isChosen } = config.name;

@@ -129,7 +129,11 @@ export class EngineNode {
     // The report says `loading` meanwhile.
     const loaded = engine.models.load(command, AbortSignal.any([signal, this.#closing.signal]));
     void monitor.refresh();
-    await loaded.finally(() => monitor.refresh());
+    try {
+      await loaded;
+    } finally {
+      await monitor.refresh();
+    }
   }
 
   async unload(command: ModelCommand): Promise<void> {

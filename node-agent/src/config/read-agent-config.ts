@@ -52,7 +52,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
   if (flags.version === true) return { kind: 'version' };
   // An empty variable counts as absent: compose files pass on what is not set that way.
   const variable = (name: string) => inputs.environment[name]?.trim() || undefined;
-  const pick = (flag: keyof typeof flags & string, name?: string): Setting | undefined => {
+  const pick = (flag: keyof typeof flags, name?: string): Setting | undefined => {
     const written = flags[flag];
     if (typeof written === 'string') return { source: `--${flag}`, text: written.trim() };
     const text = name === undefined ? undefined : variable(name);

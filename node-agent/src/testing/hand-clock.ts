@@ -34,5 +34,5 @@ export class HandClock implements Clock {
 
 /** Waits until promises that are settled now have told everybody. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 30; turn++) await null;
+  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
 }

@@ -193,12 +193,12 @@ export function describeEngineContract(under: EngineUnderTest): void {
       const answer = ask('big', { take: () => false });
       await answer.begun;
       const seen: number[] = [];
-      let over = false;
+      const over = { now: false };
       const end = answer.end.then((value) => {
-        over = true;
+        over.now = true;
         return value;
       });
-      while (!over) {
+      while (!over.now) {
         const before = answer.batches.length;
         seen.push(before);
         answer.resume();

@@ -173,18 +173,18 @@ describe('EngineHttp', () => {
     server.answer = (socket) => socket.end(chunkedHead + chunk('x'.repeat(500_000)).repeat(20) + chunk(''));
     const { call, heard, first, last } = follow(() => false);
     await first;
-    let isOver = false;
+    const over = { now: false };
     void last.then(() => {
-      isOver = true;
+      over.now = true;
     });
-    while (!isOver) {
+    while (!over.now) {
       const before = heard.length;
       await new Promise<void>((resolve) => setImmediate(resolve));
       expect(heard).toHaveLength(before);
       call.resume();
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    const text = heard.slice(1, -1).join('');
+    const text = heard.filter((part) => typeof part === 'string').slice(1, -1).join('');
     expect(text).toHaveLength(10_000_000);
     expect(heard.at(-1)).toBe('ended');
   });
