@@ -17,6 +17,8 @@ const keptNodes = 1_000;
 export interface CapacityListener {
   /** A lane became free, a node joined or recovered, a model became hot. */
   capacityChanged(): void;
+  /** Its lanes are closed; it may come back. */
+  nodeLeft(node: ClusterNode): void;
 }
 
 /**
@@ -166,7 +168,7 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     for (const engine of node.engines) for (const lane of [...engine.lanes.lanes()]) engine.lanes.close(lane);
     this.#index();
     this.#logger.warn('node-left', { node: node.name, reason });
-    this.#listener?.capacityChanged();
+    this.#listener?.nodeLeft(node);
   }
 
   #nodeOf(link: LaneLink): ClusterNode | undefined {

@@ -131,7 +131,7 @@ export class Attempt implements JobObserver {
   #learn(end: JobEnd): void {
     // A load or unload request generates nothing: there is no rate in it.
     if (end.usage === undefined) return;
-    const { bound, placement, predicted, others } = this.placed;
+    const { bound, placement, others } = this.placed;
     const now = this.#now();
     const firstEventMs = (bound.firstEventAt ?? now) - bound.boundAt;
     placement.rates.learn(now, {
@@ -141,7 +141,6 @@ export class Attempt implements JobObserver {
       others,
       firstEventMs,
       totalMs: now - bound.boundAt,
-      predictedMs: predicted.totalMs,
     });
   }
 

@@ -70,7 +70,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.jobId = request.requestId;
     this.targets = resolved.targets;
     this.onlyNode = resolved.onlyNode;
-    this.line = toLine(request, resolved);
+    this.line = toLine(request, resolved, []);
     this.priority = request.priority;
     this.isEmbedding = endpoints[facts.endpoint].kind === 'embedding';
     this.heldSince = deps.clock.now();
@@ -126,6 +126,13 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
 
   refused(error: ClusterError): void {
     this.#fail(error);
+  }
+
+  exclude(place: Placement, until: number, error: ClusterError): void {
+    this.tried.set(place, until);
+    this.lastError = error;
+    // It can go to fewer places than the others now, and must not hold them up as the head of their line.
+    this.line = toLine(this.#request, this, this.tried.keys());
   }
 
   batch(batch: AnswerBatch): void {
@@ -214,10 +221,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
 
   #retry(placement: Placement, excludeMs: number, error: ClusterError): void {
     this.#opening = [];
-    this.tried.set(placement, this.#deps.clock.now() + excludeMs);
-    // It can go to fewer places than the others now, and must not hold them up as the head of their line.
-    this.line = `${toLine(this.#request, this)}!${this.jobId}`;
-    this.lastError = error;
+    this.exclude(placement, this.#deps.clock.now() + excludeMs, error);
     this.record.state = 'held';
     this.#deps.logger.debug('attempt-failed', { requestId: this.jobId, node: placement.node, error: error.message });
     this.#deps.scheduler.hold(this);
@@ -312,9 +316,15 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
 }
 
 /** Jobs that any place takes or refuses alike share a line of the hold queue. */
-function toLine(request: InferenceRequest, resolved: Pick<ResolvedModel, 'targets' | 'onlyNode'>): string {
+function toLine(
+  request: InferenceRequest,
+  resolved: Pick<ResolvedModel, 'targets' | 'onlyNode'>,
+  tried: Iterable<Placement>,
+): string {
   const { needs, numCtx } = request.facts;
-  return `${resolved.targets.join('|')}@${resolved.onlyNode ?? ''}#${needs.join('+')}#${numCtx ?? ''}`;
+  let line = `${resolved.targets.join('|')}@${resolved.onlyNode ?? ''}#${needs.join('+')}#${numCtx ?? ''}`;
+  for (const place of tried) line += `!${place.node}/${place.engineId}/${place.model}`;
+  return line;
 }
 
 function batchBytes(batch: AnswerBatch): number {

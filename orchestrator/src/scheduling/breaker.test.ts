@@ -11,10 +11,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function make(): { breaker: Breaker; due: () => number } {
+function make(): { breaker: Breaker; due: () => number; closed: () => number } {
   let due = 0;
-  const breaker = new Breaker(() => due++);
-  return { breaker, due: () => due };
+  let closed = 0;
+  const breaker = new Breaker({ onProbeDue: () => due++, onClosed: () => closed++ });
+  return { breaker, due: () => due, closed: () => closed };
 }
 
 async function feed(breaker: Breaker, ...outcomes: readonly Outcome[]): Promise<void> {
@@ -69,16 +70,17 @@ describe('Breaker', () => {
   });
 
   it('rests for 6 s, asks for a probe, and closes on its success', async () => {
-    const { breaker, due } = make();
+    const { breaker, due, closed } = make();
     await open(breaker);
     await pass(5_900);
     expect(breaker.admit()).toBeUndefined();
     expect(due()).toBe(0);
     await pass(200);
     expect(breaker.state).toBe('half-open');
-    expect(due()).toBe(1);
+    expect([due(), closed()]).toEqual([1, 0]);
     await feed(breaker, 'ok');
     expect(breaker.state).toBe('closed');
+    expect(closed()).toBe(1);
   });
 
   it('opens again when the probe fails, and asks for the next one', async () => {

@@ -19,22 +19,28 @@ export type Outcome = 'ok' | 'fault' | 'neutral';
 /** Says how an admitted attempt ended; only the first call counts, and none after the breaker changed its state. */
 export type Settle = (outcome: Outcome) => void;
 
+export interface BreakerEvents {
+  /** The rest is over and a probe may be sent; also after one that told nothing. */
+  onProbeDue(): void;
+  /** A probe went well: everybody is let through again. */
+  onClosed(): void;
+}
+
 /**
  * Health of one model on one engine, judged by finished outcomes only: the attempt itself never runs inside opossum, whose
  * time-outs, capacity and filters would count our own limits as faults. In half-open one probe is let through, everybody
  * else goes elsewhere. opossum counts exactly the threshold as healthy, hence one just below 50 %.
  */
 export class Breaker {
-  readonly #onProbeDue: () => void;
+  readonly #events: BreakerEvents;
   /** Exists from the first fault until there was none for a whole window: healthy models pay nothing for it. */
   #circuit: CircuitBreaker<[boolean], void> | undefined;
   #lastFaultAt = 0;
   #epoch = 0;
   #probing = false;
 
-  /** `onProbeDue` is called when the rest is over and a probe may be sent. */
-  constructor(onProbeDue: () => void) {
-    this.#onProbeDue = onProbeDue;
+  constructor(events: BreakerEvents) {
+    this.#events = events;
   }
 
   get state(): BreakerState {
@@ -62,7 +68,7 @@ export class Breaker {
         this.#feed(outcome);
       } else if (probing) {
         this.#probing = false;
-        this.#onProbeDue();
+        this.#events.onProbeDue();
       }
     };
   }
@@ -94,10 +100,13 @@ export class Breaker {
   #create(): CircuitBreaker<[boolean], void> {
     const circuit = new CircuitBreaker(report, { ...settings, timeout: false });
     circuit.on('open', () => this.#changed());
-    circuit.on('close', () => this.#changed());
+    circuit.on('close', () => {
+      this.#changed();
+      this.#events.onClosed();
+    });
     circuit.on('halfOpen', () => {
       this.#changed();
-      this.#onProbeDue();
+      this.#events.onProbeDue();
     });
     return circuit;
   }

@@ -1,6 +1,7 @@
 import { cost } from './cost.ts';
 import type { CandidateCost, Decision } from './decision.ts';
 import { exclusion, softExclusion } from './eligibility.ts';
+import { findRoom } from './eviction.ts';
 import { type ChoosableJob, isBindable, isHotFor, type Placement } from './placement.ts';
 
 /**
@@ -12,8 +13,15 @@ export interface Choice {
   readonly action: 'bind' | 'load' | 'wait' | 'none';
   readonly place: Placement | undefined;
   readonly leaveBy: number | undefined;
+  /** While this job waits, a later one may go elsewhere: a lane is free, or a model could be loaded. */
+  readonly isOpen: boolean;
   readonly decision: Decision;
 }
+
+/** Held jobs that wait for a place, by place: who comes after them waits longer there. */
+export type Claims = ReadonlyMap<Placement, number>;
+
+export const noClaims: Claims = new Map();
 
 /** Candidates nearer than this are equals: the least recently used one is taken. */
 const tieShare = 0.05;
@@ -23,13 +31,21 @@ interface Rated {
   readonly place: Placement;
   readonly index: number;
   readonly total: number;
-  readonly start: number;
+  /** Milliseconds from the moment it starts there. */
+  readonly work: number;
   readonly bindable: boolean;
+  /** It could begin to load the model now. */
+  readonly loadable: boolean;
 }
 
 /** Pure: reads the places, changes nothing, never logs. */
-export function choose(places: readonly Placement[], job: ChoosableJob, now: number): Choice {
-  const { candidates, rated } = rate(places, job, now);
+export function choose(
+  places: readonly Placement[],
+  job: ChoosableJob,
+  now: number,
+  claims: Claims = noClaims,
+): Choice {
+  const { candidates, rated } = rate(places, job, now, claims);
   const best = cheapest(rated);
   const decide = (reason: Decision['reason'], chosen: Rated | undefined): Decision => ({
     reason,
@@ -37,34 +53,39 @@ export function choose(places: readonly Placement[], job: ChoosableJob, now: num
     candidates,
     heldMs: Math.max(0, now - job.heldSince),
   });
-  if (best === undefined)
-    return { action: 'none', place: undefined, leaveBy: undefined, decision: decide('none', undefined) };
+  if (best === undefined) {
+    const decision = decide('none', undefined);
+    return { action: 'none', place: undefined, leaveBy: undefined, isOpen: false, decision };
+  }
   if (best.bindable) {
     return {
       action: 'bind',
       place: best.place,
       leaveBy: undefined,
+      isOpen: true,
       decision: decide(job.leaveBy === undefined ? 'bound' : 'waited', best),
     };
   }
   const free = cheapest(rated.filter((candidate) => candidate.bindable));
-  const cold =
-    !isHotFor(best.place, job) && best.place.loadingSince === undefined && best.place.modelState !== 'loading';
+  const cold = best.loadable;
   if (free === undefined) {
     return {
       action: cold ? 'load' : 'wait',
       place: best.place,
       leaveBy: undefined,
+      isOpen: rated.some((candidate) => candidate.loadable),
       decision: decide(cold ? 'loading' : 'waited', best),
     };
   }
   // Waiting is bounded by what it could save (ski rental), and decided once per job.
-  const leaveBy = job.leaveBy ?? now + Math.max(0, free.total - (best.total - best.start));
-  if (now >= leaveBy) return { action: 'bind', place: free.place, leaveBy, decision: decide('patience', free) };
+  const leaveBy = job.leaveBy ?? now + Math.max(0, free.work - best.work);
+  if (now >= leaveBy)
+    return { action: 'bind', place: free.place, leaveBy, isOpen: true, decision: decide('patience', free) };
   return {
     action: cold ? 'load' : 'wait',
     place: best.place,
     leaveBy,
+    isOpen: true,
     decision: decide(cold ? 'loading' : 'waited', best),
   };
 }
@@ -73,6 +94,7 @@ function rate(
   places: readonly Placement[],
   job: ChoosableJob,
   now: number,
+  claims: Claims,
 ): { candidates: CandidateCost[]; rated: Rated[] } {
   const hard = places.map((place) => exclusion(place, job, now));
   const soft = places.map((place, index) => (hard[index] === undefined ? softExclusion(place, job) : undefined));
@@ -86,12 +108,19 @@ function rate(
       candidates.push({ ...base, excluded, bindable: false });
       continue;
     }
-    const terms = cost(place, job, now);
+    const terms = cost(place, job, now, claims.get(place));
     const bindable = isBindable(place, job);
     candidates.push({ ...base, bindable, terms });
-    rated.push({ place, index, total: terms.total, start: Math.max(terms.load, terms.wait), bindable });
+    const loadable = isLoadable(place, job, now);
+    const work = terms.rtt + terms.prefill + terms.decode;
+    rated.push({ place, index, total: terms.total, work, bindable, loadable });
   }
   return { candidates, rated };
+}
+
+function isLoadable(place: Placement, job: ChoosableJob, now: number): boolean {
+  if (isHotFor(place, job) || place.loadingSince !== undefined || place.modelState === 'loading') return false;
+  return place.modelState === 'hot' || findRoom(place, now).inMs === 0;
 }
 
 function cheapest(rated: readonly Rated[]): Rated | undefined {

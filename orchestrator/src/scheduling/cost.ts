@@ -1,18 +1,33 @@
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { CostTerms } from './decision.ts';
+import { findRoom, type Room } from './eviction.ts';
 import { type ChoosableJob, isHotFor, type Placement } from './placement.ts';
+import { loadRest, remaining } from './remaining.ts';
 
-/** Expected milliseconds until the job would be done there: round trip + start + prefill + decode + risk. */
-export function cost(place: Placement, job: ChoosableJob, now: number): CostTerms {
+/** Expected milliseconds of a wait count this often: it may last longer, and the free lane it passes by serves nobody. */
+const waitWeight = 6;
+/** Milliseconds of loading again what has to go count this often: others wait for that, and the engine does less meanwhile. */
+const evictionWeight = 8;
+
+/**
+ * Expected milliseconds until the job would be done there: round trip + start + prefill + decode + risk.
+ * `claims` is the number of held jobs that wait for this place and come first.
+ */
+export function cost(place: Placement, job: ChoosableJob, now: number, claims = 0): CostTerms {
   const { rates } = place;
   const outputTokens = expectedOutput(place, job);
-  const load = loadTime(place, job, now);
-  const wait = waitTime(place, now);
+  const room = findLoad(place, job, now);
+  const load = room.inMs + room.loadMs;
+  const wait = waitTime(place, now, claims);
   // Loading runs beside the lanes, so the later of the two counts.
   const start = Math.max(load, wait);
   const prefill = (prefilling(place) + Math.max(1, job.promptTokens)) * rates.prefillMsPerToken;
   const decode = outputTokens * rates.decodeMsPerToken(place.busyLanes);
-  const risk = rates.errorRate * (prefill + decode) + 0.5 * rates.deviationMs;
+  const risk =
+    rates.errorRate * (prefill + decode) +
+    0.5 * Math.min(rates.deviationMs, prefill + decode) +
+    (waitWeight - 1) * Math.max(wait, room.inMs) +
+    evictionWeight * room.costMs;
   const total = place.rttMs + start + prefill + decode + risk;
   return { rtt: place.rttMs, load, wait, prefill, decode, risk, total };
 }
@@ -27,11 +42,19 @@ export function expectedOutput(place: Placement, job: Pick<ChoosableJob, 'maxTok
   return job.maxTokens === undefined || job.maxTokens < 0 ? usual : Math.min(usual, job.maxTokens);
 }
 
-function loadTime(place: Placement, job: ChoosableJob, now: number): number {
-  if (place.loadingSince !== undefined) return Math.max(0, place.loadingSince + place.rates.loadMs - now);
-  if (place.modelState === 'loading') return place.rates.loadMs / 2;
-  return isHotFor(place, job) ? 0 : place.rates.loadMs;
+function findLoad(place: Placement, job: ChoosableJob, now: number): Load {
+  const rest = loadRest(place, now);
+  if (rest > 0) return { ...hot, loadMs: rest };
+  if (isHotFor(place, job)) return hot;
+  const { loadMs } = place.rates;
+  return place.modelState === 'hot' ? { ...hot, loadMs } : { ...findRoom(place, now), loadMs };
 }
+
+interface Load extends Pick<Room, 'inMs' | 'costMs'> {
+  readonly loadMs: number;
+}
+
+const hot: Load = { inMs: 0, loadMs: 0, costMs: 0 };
 
 /** Uncached prompt tokens of jobs that have no first event yet: they are computed before ours. */
 function prefilling(place: Placement): number {
@@ -40,30 +63,26 @@ function prefilling(place: Placement): number {
   return tokens;
 }
 
-/** 0 where a lane is free for the model, else until the first of the jobs ends whose end makes one free. */
-function waitTime(place: Placement, now: number): number {
-  if (place.running.size + place.foreignJobs >= place.parallel) {
-    return place.running.size === 0 ? place.rates.serviceMs : shortestRest(place, place.running, now);
-  }
-  if (place.idleLanes > 0) return 0;
-  return place.busyLanes === 0 ? 0 : shortestRest(place, place.busyJobs(), now);
+/** 0 where a lane is free for the model, else until so many jobs ended that one is, after those that come first. */
+function waitTime(place: Placement, now: number, claims: number): number {
+  const ofModel = place.parallel - place.running.size - place.foreignJobs;
+  const free = Math.max(0, Math.min(place.idleLanes, ofModel));
+  if (claims < free) return 0;
+  const isModelFull = ofModel <= place.idleLanes;
+  const count = isModelFull ? place.running.size : place.busyLanes;
+  // Foreign jobs fill it; or its lanes are not open yet.
+  if (count === 0) return isModelFull ? (claims - free + 1) * place.rates.serviceMs : 0;
+  const jobs = isModelFull ? place.running : place.busyJobs();
+  const before = claims - free;
+  if (before === 0) return shortestRest(place, jobs, now);
+  const rests: number[] = [];
+  for (const job of jobs) rests.push(remaining(place, job, now));
+  rests.sort((a, b) => a - b);
+  return (rests[before % count] ?? 0) + Math.floor(before / count) * place.rates.serviceMs;
 }
 
 function shortestRest(place: Placement, jobs: Iterable<BoundJob>, now: number): number {
   let shortest = Number.POSITIVE_INFINITY;
   for (const job of jobs) shortest = Math.min(shortest, remaining(place, job, now));
-  return Number.isFinite(shortest) ? shortest : 0;
-}
-
-/** Predicted milliseconds until a running job ends, from the tokens seen on its lane. */
-export function remaining(place: Placement, job: BoundJob, now: number): number {
-  const { rates } = place;
-  const perToken = rates.decodeMsPerToken(place.busyLanes);
-  if (job.firstEventAt === undefined) {
-    return (
-      Math.max(0, job.promptTokens * rates.prefillMsPerToken - (now - job.boundAt)) + job.expectedTokens * perToken
-    );
-  }
-  const left = job.tokensOut < job.expectedTokens ? job.expectedTokens - job.tokensOut : Math.max(8, job.tokensOut / 2);
-  return left * perToken;
+  return shortest;
 }

@@ -35,7 +35,10 @@ export type Exclusion =
   | 'memory'
   | 'other-node';
 
-/** Expected milliseconds; `total` is their sum. */
+/**
+ * Expected milliseconds; `total` is the sum with the longer one of `load` and `wait`. `risk` is what may go wrong there, and what
+ * waiting or evicting another model costs the jobs that come after.
+ */
 export interface CostTerms {
   readonly rtt: number;
   readonly load: number;

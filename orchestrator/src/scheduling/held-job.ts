@@ -12,14 +12,13 @@ import type { ServedPlacement } from './served-placement.ts';
 export interface HeldJob extends Queued, ChoosableJob {
   /** Model keys in order of preference (an alias has several); one is tried after the other. */
   readonly targets: readonly string[];
-  readonly tried: Map<Placement, number>;
   leaveBy: number | undefined;
   /** The client's keep_alive; negative: for ever. */
   readonly keepAliveSeconds: number | undefined;
-  /** Since when nothing at all could take it. */
-  strandedSince: number | undefined;
   /** Why the last attempt failed; what the client is told if no other can be made. */
-  lastError: ClusterError | undefined;
+  readonly lastError: ClusterError | undefined;
+  /** The place failed it: it is out for this job until then, and `error` is what the client hears if nobody else can. */
+  exclude(place: Placement, until: number, error: ClusterError): void;
   placed(placed: Placed): void;
   refused(error: ClusterError): void;
 }
@@ -31,10 +30,30 @@ export interface Placed {
   readonly decision: Decision;
   readonly bound: BoundJob;
   readonly pins: JobPins;
-  /** Expected milliseconds from the bind, and whether enough was measured to make it a deadline. */
-  readonly predicted: { readonly firstEventMs: number; readonly totalMs: number; readonly trusted: boolean };
+  readonly predicted: Prediction;
   /** Other jobs on the engine when this one was bound. */
   readonly others: number;
   /** Feeds the breaker of the place. */
   readonly settle: Settle;
+}
+
+/** Expected milliseconds from the bind. */
+export interface Prediction {
+  readonly firstEventMs: number;
+  readonly totalMs: number;
+  /** Enough was measured to make it a deadline. */
+  readonly trusted: boolean;
+}
+
+/** When places that failed the job are open to it again. */
+export function triedAgainAt(job: HeldJob, now: number): number[] {
+  const times: number[] = [];
+  for (const until of job.tried.values()) if (until > now && Number.isFinite(until)) times.push(until);
+  return times;
+}
+
+/** The job as the choice sees it. */
+export function toChoosable(job: HeldJob): ChoosableJob {
+  const { promptTokens, maxTokens, numCtx, needs, stream, heldSince, tried, leaveBy, onlyNode } = job;
+  return { promptTokens, maxTokens, numCtx, needs, stream, heldSince, tried, leaveBy, onlyNode };
 }

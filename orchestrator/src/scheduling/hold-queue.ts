@@ -47,6 +47,7 @@ export class HoldQueue<Job extends Queued> {
   readonly #lines = new Map<string, Line<Job>>();
   /** By identity: clients may choose the same id for two requests. */
   readonly #entries = new Map<Job, Entry<Job>>();
+  readonly #aside: Entry<Job>[] = [];
   readonly #precedes: Precedes;
   #order = 0;
   #bytes = 0;
@@ -98,8 +99,18 @@ export class HoldQueue<Job extends Queued> {
     return best?.job;
   }
 
-  has(job: Job): boolean {
-    return this.#entries.has(job);
+  /** Leaves the heads of a line out of `best` until `restore`, the best ones first; they are held all the same. */
+  setAside(line: string, count: number): void {
+    for (let taken = 0; taken < count; taken++) {
+      const head = this.#lines.get(line)?.take();
+      if (head === undefined) return;
+      this.#aside.push(head);
+    }
+  }
+
+  restore(): void {
+    for (const entry of this.#aside) if (!entry.removed) this.#lines.get(entry.line)?.put(entry);
+    this.#aside.length = 0;
   }
 
   /** In order of arrival. */
@@ -124,6 +135,17 @@ class Line<Job> {
 
   push(entry: Entry<Job>): void {
     this.#live++;
+    this.put(entry);
+  }
+
+  /** Takes the head out, though it still counts; `put` brings it back. */
+  take(): Entry<Job> | undefined {
+    const head = this.head();
+    if (head !== undefined) this.#pop();
+    return head;
+  }
+
+  put(entry: Entry<Job>): void {
     const heap = this.#heap;
     let at = heap.push(entry) - 1;
     while (at > 0) {

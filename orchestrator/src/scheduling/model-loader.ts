@@ -2,7 +2,8 @@ import type { JobPins } from '@waggle/shared/cluster/job.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
-import type { ServedPlacement } from './served-placement.ts';
+import { findRoom } from './eviction.ts';
+import { ServedPlacement } from './served-placement.ts';
 
 /** Ollama's own default. */
 const defaultKeepAliveSeconds = 300;
@@ -39,14 +40,23 @@ export class ModelLoader {
       placement.pinnedCtx = neededCtx;
     const began = this.#clock.now();
     const facts = { node: placement.node, model: placement.model };
-    const wasHot = placement.modelState === 'hot';
+    const isCold = placement.modelState === 'cold';
+    const room = isCold ? findRoom(placement, began) : undefined;
+    const victim = room?.inMs === 0 && room.victim instanceof ServedPlacement ? room.victim : undefined;
     placement.loadingSince = began;
-    this.#logger.info('model-load-started', facts);
+    if (victim !== undefined) victim.isLeaving = true;
+    const timeout = new AbortController();
+    const stopTimer = this.#clock.schedule(this.#loadMaxMs, () =>
+      timeout.abort(new ClusterError('engine-failed', `${placement.model} was not loaded in time`)),
+    );
+    this.#logger.info('model-load-started', { ...facts, insteadOf: victim?.model });
     try {
-      const command = { engineId: placement.engineId, model: placement.model, pins: toPins(placement, began) };
-      await link.load(command, AbortSignal.timeout(this.#loadMaxMs));
+      if (victim !== undefined) await unload(victim);
+      const pins = toPins(placement, began);
+      await link.load({ engineId: placement.engineId, model: placement.model, pins }, timeout.signal);
       const ms = this.#clock.now() - began;
-      if (!wasHot) placement.rates.learnLoad(this.#clock.now(), ms);
+      if (isCold) placement.rates.learnLoad(this.#clock.now(), ms);
+      placement.becameResident(this.#clock.now(), pins.numCtx);
       this.#logger.info('model-loaded', { ...facts, ms: Math.round(ms) });
     } catch (thrown) {
       const error = toClusterError(thrown);
@@ -55,9 +65,18 @@ export class ModelLoader {
       this.#logger.warn('model-load-failed', { ...facts, error: error.message });
       throw error;
     } finally {
+      stopTimer();
       placement.loadingSince = undefined;
+      if (victim !== undefined) victim.isLeaving = false;
     }
   }
+}
+
+/** An engine that refuses makes room by itself, or refuses the load. */
+async function unload(placement: ServedPlacement): Promise<void> {
+  placement.pinnedCtx = undefined;
+  const { link } = placement.served.engine.node;
+  await link?.unload({ engineId: placement.engineId, model: placement.model, pins: {} }).catch(() => {});
 }
 
 /** The engine settings that go with every job and load: they are the orchestrator's, so that no client reloads the model by chance. */

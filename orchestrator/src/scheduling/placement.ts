@@ -39,6 +39,12 @@ export interface Placement {
   readonly lastBoundAt: number;
   /** When its load was commanded; undefined: none is under way. */
   readonly loadingSince: number | undefined;
+  /** When it became resident by command. */
+  readonly residentSince: number | undefined;
+  /** Other models of the engine that are resident or on their way. */
+  neighbours(): Iterable<Placement>;
+  /** The engine has room for it beside its neighbours, as far as slots and sizes tell. */
+  hasRoom(): boolean;
   readonly rates: RatesView;
 }
 

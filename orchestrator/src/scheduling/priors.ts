@@ -40,3 +40,9 @@ export function toPriors(hardware: Hardware, modelBytes: number): RatePriors {
 export function toMemoryBytes(hardware: Hardware): number {
   return hardware.memoryBytes + hardware.gpus.reduce((sum, gpu) => sum + gpu.vramBytes, 0);
 }
+
+/** Where models run at full speed: on the GPUs if there are any. */
+export function toFastMemoryBytes(hardware: Hardware): number {
+  const vram = hardware.gpus.reduce((sum, gpu) => sum + gpu.vramBytes, 0);
+  return vram > 0 ? vram : hardware.memoryBytes;
+}

@@ -1,4 +1,5 @@
 import type { Timings, Usage } from '@waggle/shared/chat/chat-event.ts';
+import { AnswerLength, Calibration } from './cluster-rates.ts';
 import { DecayedSums } from './decayed-stats.ts';
 
 /** Samples fade by half in a minute: a node that gets busy or throttled is believed soon. */
@@ -13,11 +14,11 @@ export interface RatesView {
   /** Milliseconds per answer token beside `others` other running jobs of the engine. */
   decodeMsPerToken(others: number): number;
   readonly loadMs: number;
-  /** Usual length of an answer in tokens. */
+  /** Usual length of an answer in tokens, over all places of the model. */
   readonly outputTokens: number;
   /** Share of attempts that ended in an engine fault. */
   readonly errorRate: number;
-  /** Mean absolute difference between predicted and real total, in milliseconds. */
+  /** Mean absolute difference between the real time of a job and what these rates make of its real lengths, in milliseconds. */
   readonly deviationMs: number;
   /** Mean time of a whole job on its lane. */
   readonly serviceMs: number;
@@ -40,23 +41,32 @@ export interface RateSample {
   /** Bind to first event and to end, as the orchestrator saw it. */
   readonly firstEventMs: number;
   readonly totalMs: number;
-  readonly predictedMs: number;
 }
-
-const defaultOutputTokens = 200;
 
 export class Rates implements RatesView {
   readonly #priors: () => RatePriors;
+  readonly #calibration: Calibration;
+  readonly #answers: AnswerLength;
   readonly #prefill = new DecayedSums(['ms', 'tokens'], halfLifeMs);
   /** Least squares of milliseconds per token over the number of other running jobs. */
   readonly #decode = new DecayedSums(['n', 'x', 'y', 'xx', 'xy'], halfLifeMs);
   readonly #load = new DecayedSums(['ms', 'n'], halfLifeMs * 10);
-  readonly #whole = new DecayedSums(['n', 'tokens', 'ms', 'deviation'], halfLifeMs);
+  readonly #whole = new DecayedSums(['n', 'ms'], halfLifeMs);
+  readonly #deviation = new DecayedSums(['n', 'ms'], halfLifeMs);
   readonly #outcomes = new DecayedSums(['n', 'faults'], halfLifeMs);
   #samples = 0;
 
-  constructor(priors: () => RatePriors) {
+  /** `priors` are those of the hardware alone; `shared` is what other places taught. */
+  constructor(
+    priors: () => RatePriors,
+    shared: { readonly calibration: Calibration; readonly answers: AnswerLength } = {
+      calibration: new Calibration(),
+      answers: new AnswerLength(),
+    },
+  ) {
     this.#priors = priors;
+    this.#calibration = shared.calibration;
+    this.#answers = shared.answers;
   }
 
   get samples(): number {
@@ -65,12 +75,12 @@ export class Rates implements RatesView {
 
   get prefillMsPerToken(): number {
     const tokens = this.#prefill.get('tokens');
-    return tokens > 0 ? this.#prefill.get('ms') / tokens : this.#priors().prefillMsPerToken;
+    return tokens > 0 ? this.#prefill.get('ms') / tokens : this.#expected().prefillMsPerToken;
   }
 
   decodeMsPerToken(others: number): number {
     const n = this.#decode.get('n');
-    if (n <= 0) return this.#priors().decodeMsPerToken;
+    if (n <= 0) return this.#expected().decodeMsPerToken;
     const mean = this.#decode.get('y') / n;
     const meanOthers = this.#decode.get('x') / n;
     const variance = this.#decode.get('xx') / n - meanOthers ** 2;
@@ -81,17 +91,16 @@ export class Rates implements RatesView {
 
   get loadMs(): number {
     const n = this.#load.get('n');
-    return n > 0 ? this.#load.get('ms') / n : this.#priors().loadMs;
+    return n > 0 ? this.#load.get('ms') / n : this.#expected().loadMs;
   }
 
   get outputTokens(): number {
-    const n = this.#whole.get('n');
-    return n > 0 ? this.#whole.get('tokens') / n : defaultOutputTokens;
+    return this.#answers.tokens;
   }
 
   get serviceMs(): number {
     const n = this.#whole.get('n');
-    return n > 0 ? this.#whole.get('ms') / n : defaultOutputTokens * this.decodeMsPerToken(0);
+    return n > 0 ? this.#whole.get('ms') / n : this.#answers.tokens * this.decodeMsPerToken(0);
   }
 
   get errorRate(): number {
@@ -100,21 +109,26 @@ export class Rates implements RatesView {
   }
 
   get deviationMs(): number {
-    const n = this.#whole.get('n');
-    return n > 0 ? this.#whole.get('deviation') / n : 0;
+    const n = this.#deviation.get('n');
+    return n > 0 ? this.#deviation.get('ms') / n : 0;
   }
 
   /** A job that was answered to its end. */
   learn(now: number, sample: RateSample): void {
-    this.#samples++;
     const promptTokens = sample.usage?.promptTokens ?? sample.promptTokens;
     const uncached = Math.max(1, promptTokens - (sample.usage?.cachedTokens ?? 0));
-    const loadMs = sample.timings?.loadMs ?? 0;
-    const prefillMs = sample.timings?.prefillMs ?? Math.max(0, sample.firstEventMs - loadMs);
-    this.#prefill.add(now, { ms: prefillMs, tokens: uncached });
     const tokens = sample.usage?.completionTokens ?? 0;
+    const { prefillMs, decodeMs } = this.#split(sample, uncached, tokens);
+    // A first guess from the hardware says nothing about how steady the place is.
+    if (this.#samples > 0) {
+      const expectedMs = uncached * this.prefillMsPerToken + tokens * this.decodeMsPerToken(sample.others);
+      this.#deviation.add(now, { n: 1, ms: Math.abs(prefillMs + decodeMs - expectedMs) });
+    }
+    this.#samples++;
+    this.#prefill.add(now, { ms: prefillMs, tokens: uncached });
+    const priors = this.#priors();
+    this.#calibration.prefill.learn(now, prefillMs / uncached, priors.prefillMsPerToken);
     if (tokens > 0) {
-      const decodeMs = sample.timings?.decodeMs ?? Math.max(0, sample.totalMs - loadMs - prefillMs);
       const perToken = decodeMs / tokens;
       this.#decode.add(now, {
         n: 1,
@@ -123,18 +137,35 @@ export class Rates implements RatesView {
         xx: sample.others ** 2,
         xy: sample.others * perToken,
       });
+      this.#answers.learn(now, tokens);
+      this.#calibration.decode.learn(now, perToken, priors.decodeMsPerToken);
     }
-    this.#whole.add(now, {
-      n: 1,
-      tokens,
-      ms: sample.totalMs,
-      deviation: Math.abs(sample.totalMs - sample.predictedMs),
-    });
+    this.#whole.add(now, { n: 1, ms: sample.totalMs });
     this.#outcomes.add(now, { n: 1, faults: 0 });
+  }
+
+  #expected(): RatePriors {
+    return this.#calibration.apply(this.#priors());
+  }
+
+  /** The engine's own figures where it tells them, else the times seen from here. */
+  #split(sample: RateSample, uncached: number, tokens: number): { prefillMs: number; decodeMs: number } {
+    const { timings, firstEventMs, totalMs, others } = sample;
+    const workMs = Math.max(0, totalMs - (timings?.loadMs ?? 0));
+    // A whole answer comes in one piece, so nothing was seen between: its time is divided as was expected.
+    if (timings?.prefillMs === undefined && tokens > 1 && totalMs - firstEventMs <= Math.max(2, totalMs / 100)) {
+      const prefill = uncached * this.prefillMsPerToken;
+      const expected = prefill + tokens * this.decodeMsPerToken(others);
+      const share = expected > 0 ? prefill / expected : 0;
+      return { prefillMs: workMs * share, decodeMs: timings?.decodeMs ?? workMs * (1 - share) };
+    }
+    const prefillMs = timings?.prefillMs ?? Math.max(0, firstEventMs - (timings?.loadMs ?? 0));
+    return { prefillMs, decodeMs: timings?.decodeMs ?? Math.max(0, workMs - prefillMs) };
   }
 
   learnLoad(now: number, ms: number): void {
     this.#load.add(now, { ms, n: 1 });
+    this.#calibration.load.learn(now, ms, this.#priors().loadMs);
   }
 
   /** An attempt that the engine spoilt. */

@@ -1,17 +1,23 @@
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
-import { type Choice, choose } from './choose.ts';
-import { expectedOutput, remaining, timeToFirstEvent } from './cost.ts';
+import { type Choice, type Claims, choose, noClaims } from './choose.ts';
+import { ClusterRates } from './cluster-rates.ts';
+import { expectedOutput, timeToFirstEvent } from './cost.ts';
 import type { Decision, Exclusion } from './decision.ts';
-import type { HeldJob, Placed } from './held-job.ts';
+import { findRoom } from './eviction.ts';
+import { type HeldJob, type Placed, toChoosable, triedAgainAt } from './held-job.ts';
 import { HoldQueue } from './hold-queue.ts';
+import { MatchPass } from './match-pass.ts';
 import { ModelLoader, toKeepUntil, toPins } from './model-loader.ts';
-import { type ChoosableJob, isBindable, neededCtx } from './placement.ts';
+import { isBindable, neededCtx, type Placement } from './placement.ts';
 import { trustedSamples } from './rates.ts';
+import { toNoPlaceError, toOverloadedError } from './refusals.ts';
+import { remaining } from './remaining.ts';
 import { ServedPlacement } from './served-placement.ts';
 
 export interface SchedulerLimits {
@@ -26,6 +32,14 @@ export interface SchedulerLimits {
 /** A job that nothing can take now, though something could a moment ago, is held this long. */
 const strandedMaxMs = 10_000;
 const loadFailureRestMs = 2_000;
+/** Room for a model is looked for again no sooner than this. */
+const leastRoomWaitMs = 50;
+
+/**
+ * What came of a look at a job. `gone`: it was called back. `closed`: neither it nor another of its line can be placed.
+ * `full`: nothing may be bound at all. A place: it waits for that one, a later job of its line may go elsewhere.
+ */
+type Outcome = 'gone' | 'closed' | 'full' | Placement;
 
 /**
  * Holds jobs until a lane is free where they are done soonest, and reserves it in the same tick. Sole owner of the hold queue
@@ -37,8 +51,13 @@ export class Scheduler implements CapacityListener {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #queue = new HoldQueue<HeldJob>();
+  readonly #rates = new ClusterRates();
   readonly #placements = new WeakMap<ServedModel, ServedPlacement>();
   readonly #running = new Set<Placed>();
+  /** Lines of which nothing can be placed until something changes. */
+  readonly #closed = new Set<string>();
+  /** Since when nothing at all could take the jobs of a line. */
+  readonly #strandedSince = new Map<string, number>();
   readonly #loader: ModelLoader;
   #onProbeDue: (placement: ServedPlacement) => void = () => {};
   #matching = false;
@@ -83,7 +102,12 @@ export class Scheduler implements CapacityListener {
   placement(served: ServedModel): ServedPlacement {
     let placement = this.#placements.get(served);
     if (placement === undefined) {
-      placement = new ServedPlacement(served, (due) => this.#onProbeDue(due));
+      placement = new ServedPlacement(served, {
+        rates: this.#rates,
+        placement: (other) => this.placement(other),
+        onProbeDue: (due) => this.#onProbeDue(due),
+        onHealed: () => this.capacityChanged(),
+      });
       this.#placements.set(served, placement);
     }
     return placement;
@@ -91,20 +115,20 @@ export class Scheduler implements CapacityListener {
 
   /** Places the job at once if it can, else holds it. May call the job back before it returns. */
   hold(job: HeldJob): void {
-    if (this.#queue.size === 0) {
-      if (this.#place(job)) return;
-    }
+    const outcome = this.#queue.size === 0 ? this.#place(job, noClaims) : undefined;
+    if (outcome === 'gone') return;
     if (this.#queue.size >= this.#limits.queueSize || this.#queue.bytes + job.bodyBytes > this.#limits.heldBytes) {
-      job.refused(this.#overloaded());
+      job.refused(toOverloadedError(this.predictedDrainMs()));
       return;
     }
     this.#queue.add(job);
-    this.#match();
+    if (outcome === 'closed') this.#closed.add(job.line);
+    else if (outcome === undefined && !this.#closed.has(job.line)) this.#match();
   }
 
-  /** The client left while the job was held. */
+  /** The client left while the job was held; what it waited for may be another's now. */
   drop(job: HeldJob): void {
-    this.#queue.remove(job);
+    if (this.#queue.remove(job)) this.capacityChanged();
   }
 
   /** Something waits for this model, so it is not to be unloaded. */
@@ -114,7 +138,16 @@ export class Scheduler implements CapacityListener {
   }
 
   capacityChanged(): void {
+    this.#closed.clear();
     if (this.#queue.size > 0) this.#match();
+    else this.#strandedSince.clear();
+  }
+
+  /** What an engine did before says nothing of it after it comes back; breakers that are open would also keep their timers. */
+  nodeLeft(node: ClusterNode): void {
+    for (const engine of node.engines)
+      for (const served of engine.models) this.#placements.get(served)?.guard.dispose();
+    this.capacityChanged();
   }
 
   /** Makes the model resident where it is cheapest, and keeps it there as long as the client asks. Rejects with a ClusterError. */
@@ -179,7 +212,7 @@ export class Scheduler implements CapacityListener {
   /** Nothing is bound there for a while; what waits for it is looked at again then. */
   rest(placement: ServedPlacement, ms: number): void {
     placement.restUntil = Math.max(placement.restUntil, this.#clock.now() + ms);
-    this.#wakeAt(placement.restUntil);
+    this.#clock.schedule(ms, () => this.capacityChanged());
   }
 
   /** Predicted milliseconds until the queue has room again. */
@@ -214,25 +247,33 @@ export class Scheduler implements CapacityListener {
   }
 
   #matchOnce(): void {
-    const blocked = new Set<string>();
-    for (let job = this.#queue.best(blocked); job !== undefined; job = this.#queue.best(blocked)) {
-      if (!this.#place(job)) blocked.add(job.line);
+    using pass = new MatchPass(this.#queue);
+    for (let job = pass.next(); job !== undefined; job = pass.next()) {
+      const outcome = this.#place(job, pass.claims);
+      if (outcome === 'full') return;
+      if (outcome === 'gone') {
+        pass.placed(job);
+      } else if (outcome === 'closed') {
+        pass.block(job);
+        this.#closed.add(job.line);
+      } else {
+        pass.passOver(job, outcome);
+      }
     }
   }
 
-  /** True: the job was called back and is no longer held. */
-  #place(job: HeldJob): boolean {
-    if (this.#running.size >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return false;
+  #place(job: HeldJob, claims: Claims): Outcome {
+    if (this.#running.size >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return 'full';
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
     for (const target of job.targets) {
-      const choice = choose(this.#places(target), job, now);
+      const choice = choose(this.#places(target), job, now, claims);
       if (choice.action === 'none') {
         for (const candidate of choice.decision.candidates)
           if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
         continue;
       }
-      job.strandedSince = undefined;
+      this.#strandedSince.delete(job.line);
       return this.#follow(job, choice, now);
     }
     return this.#strand(job, excluded, now);
@@ -242,20 +283,22 @@ export class Scheduler implements CapacityListener {
     return this.#registry.places(target).map((served) => this.placement(served));
   }
 
-  #follow(job: HeldJob, choice: Choice, now: number): boolean {
+  #follow(job: HeldJob, choice: Choice, now: number): Outcome {
     const placement = choice.place;
-    if (!(placement instanceof ServedPlacement)) return false;
+    if (!(placement instanceof ServedPlacement)) return 'closed';
     if (choice.action === 'bind') {
       const placed = this.#reserve(placement, job, choice.decision);
-      if (placed === undefined) return false;
+      if (placed === undefined) return 'closed';
       this.#queue.remove(job);
       job.placed(placed);
-      return true;
+      return 'gone';
     }
-    if (choice.leaveBy !== undefined && job.leaveBy === undefined) job.leaveBy = choice.leaveBy;
-    if (job.leaveBy !== undefined) this.#wakeAt(job.leaveBy);
+    job.leaveBy ??= choice.leaveBy;
+    this.#wakeAt(Math.min(job.leaveBy ?? Number.POSITIVE_INFINITY, ...triedAgainAt(job, now)));
     if (choice.action === 'load') this.#load(placement, job);
-    return false;
+    else if (placement.modelState === 'cold')
+      this.#wakeAt(now + Math.max(leastRoomWaitMs, findRoom(placement, now).inMs));
+    return choice.isOpen ? placement : 'closed';
   }
 
   #reserve(
@@ -307,53 +350,34 @@ export class Scheduler implements CapacityListener {
     this.#loader
       .load(placement, neededCtx(placement, job))
       .catch((thrown: unknown) => {
-        job.tried.set(placement, Number.POSITIVE_INFINITY);
-        job.lastError = toClusterError(thrown);
+        const wasHeld = this.#queue.remove(job);
+        job.exclude(placement, Number.POSITIVE_INFINITY, toClusterError(thrown));
+        if (wasHeld) this.#queue.add(job);
         this.rest(placement, loadFailureRestMs);
       })
       .finally(() => this.capacityChanged());
   }
 
-  /** No place is eligible. True: the job was refused. */
-  #strand(job: HeldJob, excluded: ReadonlySet<Exclusion>, now: number): boolean {
-    const triedAgainAt = [...job.tried.values()].filter((until) => until > now && Number.isFinite(until));
-    const isTransient = transientExclusions.some((exclusion) => excluded.has(exclusion)) || triedAgainAt.length > 0;
-    job.strandedSince ??= now;
-    const giveUpAt = job.strandedSince + strandedMaxMs;
+  /** No place is eligible: the job is refused, unless that may pass soon. */
+  #strand(job: HeldJob, excluded: ReadonlySet<Exclusion>, now: number): Outcome {
+    const againAt = triedAgainAt(job, now);
+    const isTransient = transientExclusions.some((exclusion) => excluded.has(exclusion)) || againAt.length > 0;
+    const since = this.#strandedSince.get(job.line) ?? now;
+    // A new job among old ones has its time, too.
+    const giveUpAt = Math.max(since, job.heldSince) + strandedMaxMs;
     if (isTransient && now < giveUpAt) {
-      this.#wakeAt(Math.min(giveUpAt, ...triedAgainAt));
-      return false;
+      this.#strandedSince.set(job.line, since);
+      this.#wakeAt(Math.min(giveUpAt, ...againAt));
+      return 'closed';
     }
     this.#queue.remove(job);
-    job.refused(job.lastError ?? this.#noPlace(job, excluded));
-    return true;
-  }
-
-  #noPlace(job: HeldJob, excluded: ReadonlySet<Exclusion>): ClusterError {
-    const model = job.targets[0] ?? '';
-    if (excluded.has('breaker-open'))
-      return new ClusterError('no-node', `every node that has ${model} is failing; they are tried again soon`, {
-        details: { retryAfterMs: 6_000 },
-      });
-    if (excluded.has('resting'))
-      return new ClusterError('rate-limited', `every node that has ${model} asked for a pause`, {
-        details: { retryAfterMs: 5_000 },
-      });
-    if (excluded.has('memory'))
-      return new ClusterError('unsupported', `${model} does not fit into the memory of any node that has it`);
-    return new ClusterError('no-node', `no node that has ${model} can be reached`, {
-      details: { retryAfterMs: 5_000 },
-    });
-  }
-
-  #overloaded(): ClusterError {
-    return new ClusterError('overloaded', 'server busy, please try again.  maximum pending requests exceeded', {
-      details: { retryAfterMs: this.predictedDrainMs() },
-    });
+    job.refused(job.lastError ?? toNoPlaceError(job.targets[0] ?? '', excluded));
+    return 'gone';
   }
 
   /** Looks at the queue again no later than `at`. */
   #wakeAt(at: number): void {
+    if (!Number.isFinite(at)) return;
     if (this.#wake !== undefined && this.#wake.at <= at) return;
     this.#wake?.cancel();
     const cancel = this.#clock.schedule(Math.max(1, at - this.#clock.now()), () => {
@@ -366,8 +390,3 @@ export class Scheduler implements CapacityListener {
 
 /** Reasons that may pass by themselves within moments. A closed breaker opens again only after its rest: that is said at once. */
 const transientExclusions: readonly Exclusion[] = ['suspect', 'left', 'engine-down', 'resting', 'draining'];
-
-function toChoosable(job: HeldJob): ChoosableJob {
-  const { promptTokens, maxTokens, numCtx, needs, stream, heldSince, tried, leaveBy, onlyNode } = job;
-  return { promptTokens, maxTokens, numCtx, needs, stream, heldSince, tried, leaveBy, onlyNode };
-}

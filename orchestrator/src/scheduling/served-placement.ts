@@ -1,11 +1,19 @@
-import type { Capability, ModelState } from '@waggle/shared/cluster/model.ts';
+import type { Capability, ModelReport, ModelState } from '@waggle/shared/cluster/model.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
+import type { ClusterRates } from './cluster-rates.ts';
 import type { Placement } from './placement.ts';
-import { toMemoryBytes, toPriors } from './priors.ts';
+import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
 import { Rates } from './rates.ts';
+
+interface Surroundings {
+  readonly rates: ClusterRates;
+  readonly placement: (served: ServedModel) => ServedPlacement;
+  readonly onProbeDue: (placement: ServedPlacement) => void;
+  readonly onHealed: () => void;
+}
 
 /** The scheduler's own knowledge of one served model, and the live view the choice reads. Only the scheduler changes it. */
 export class ServedPlacement implements Placement {
@@ -22,10 +30,27 @@ export class ServedPlacement implements Placement {
   /** Until when its clients want it resident, on the scheduler's clock; infinite: for ever. */
   keepUntil = 0;
 
-  constructor(served: ServedModel, onProbeDue: (placement: ServedPlacement) => void) {
+  /** It has to go for another model that is being loaded. */
+  isLeaving = false;
+  residentSince: number | undefined;
+  readonly #placement: (served: ServedModel) => ServedPlacement;
+  /** The report that was there when a load command was answered, and the context asked for. */
+  #loaded: { readonly report: ModelReport; readonly numCtx: number | undefined } | undefined;
+
+  constructor(served: ServedModel, { rates, placement, onProbeDue, onHealed }: Surroundings) {
     this.served = served;
-    this.rates = new Rates(() => toPriors(served.engine.node.hardware, served.report.sizeBytes));
-    this.guard = new Breaker(() => onProbeDue(this));
+    this.#placement = placement;
+    this.rates = new Rates(() => toPriors(served.engine.node.hardware, served.report.sizeBytes), {
+      calibration: rates.calibration,
+      answers: rates.answers(served.key),
+    });
+    this.guard = new Breaker({ onProbeDue: () => onProbeDue(this), onClosed: onHealed });
+  }
+
+  /** The engine answered a load command; its report may say so only later. */
+  becameResident(now: number, numCtx: number | undefined): void {
+    this.residentSince = now;
+    this.#loaded = { report: this.served.report, numCtx };
   }
 
   get node(): string {
@@ -49,7 +74,9 @@ export class ServedPlacement implements Placement {
   }
 
   get modelState(): ModelState {
-    return this.served.report.state;
+    if (this.isLeaving) return 'cold';
+    const { report } = this.served;
+    return this.#loaded?.report === report ? 'hot' : report.state;
   }
 
   get capabilities(): readonly Capability[] | undefined {
@@ -60,8 +87,11 @@ export class ServedPlacement implements Placement {
     return this.served.report.contextLength;
   }
 
+  /** An engine that gave less than it was asked for is not asked again and again. */
   get numCtx(): number | undefined {
-    return this.served.report.numCtx;
+    const { numCtx } = this.served.report;
+    const asked = this.pinnedCtx === undefined ? undefined : this.#loaded?.numCtx;
+    return numCtx === undefined || asked === undefined ? numCtx : Math.max(numCtx, asked);
   }
 
   get parallel(): number {
@@ -94,6 +124,27 @@ export class ServedPlacement implements Placement {
 
   get sizeBytes(): number {
     return this.served.report.sizeBytes;
+  }
+
+  *neighbours(): Iterable<ServedPlacement> {
+    for (const served of this.served.engine.models) {
+      const other = this.#placement(served);
+      if (other !== this && (other.modelState !== 'cold' || other.loadingSince !== undefined)) yield other;
+    }
+  }
+
+  hasRoom(): boolean {
+    let count = 0;
+    let bytes = this.sizeBytes;
+    for (const neighbour of this.neighbours()) {
+      count++;
+      bytes += neighbour.served.report.resident?.sizeBytes ?? neighbour.sizeBytes;
+    }
+    const { slots } = this.served.engine.report;
+    return (
+      count === 0 ||
+      (count < Math.ceil(slots / this.parallel) && bytes <= toFastMemoryBytes(this.served.engine.node.hardware))
+    );
   }
 
   get memoryBytes(): number {

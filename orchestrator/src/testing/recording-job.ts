@@ -26,7 +26,6 @@ export class RecordingJob implements HeldJob {
   onlyNode: string | undefined;
   readonly tried = new Map<Placement, number>();
   leaveBy: number | undefined;
-  strandedSince: number | undefined;
   lastError: ClusterError | undefined;
   readonly places: Placed[] = [];
   readonly refusals: ClusterError[] = [];
@@ -36,6 +35,12 @@ export class RecordingJob implements HeldJob {
   constructor(jobId: string, facts: Facts = {}) {
     this.jobId = jobId;
     Object.assign(this, facts);
+  }
+
+  exclude(place: Placement, until: number, error: ClusterError): void {
+    this.tried.set(place, until);
+    this.line += `!${place.node}`;
+    this.lastError = error;
   }
 
   placed(placed: Placed): void {

@@ -1,0 +1,26 @@
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { Exclusion } from './decision.ts';
+
+/** Why a job was refused for which no place is eligible, as its client hears it. */
+export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion>): ClusterError {
+  if (excluded.has('breaker-open'))
+    return new ClusterError('no-node', `every node that has ${model} is failing; they are tried again soon`, {
+      details: { retryAfterMs: 6_000 },
+    });
+  if (excluded.has('resting'))
+    return new ClusterError('rate-limited', `every node that has ${model} asked for a pause`, {
+      details: { retryAfterMs: 5_000 },
+    });
+  if (excluded.has('memory'))
+    return new ClusterError('unsupported', `${model} does not fit into the memory of any node that has it`);
+  return new ClusterError('no-node', `no node that has ${model} can be reached`, {
+    details: { retryAfterMs: 5_000 },
+  });
+}
+
+/** The queue is full; the words are Ollama's. */
+export function toOverloadedError(retryAfterMs: number): ClusterError {
+  return new ClusterError('overloaded', 'server busy, please try again.  maximum pending requests exceeded', {
+    details: { retryAfterMs },
+  });
+}
