@@ -1,6 +1,6 @@
 import type { AnswerBatch, TypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import { isCommitting } from '@waggle/shared/chat/answer-batch.ts';
-import type { Timings } from '@waggle/shared/chat/chat-event.ts';
+import type { Timings, Usage } from '@waggle/shared/chat/chat-event.ts';
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobEnd, JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { EngineHeaders, JobStats } from '@waggle/shared/dialects/dialect.ts';
@@ -33,12 +33,18 @@ export interface EngineRunDeps {
   readonly http: EngineHttp;
   readonly clock: Clock;
   /** Called when a cancelled job's connection is gone; resolves when the engine shows that it stopped. */
-  readonly confirmStopped?: (run: {
-    readonly answered: boolean;
-    readonly bodyBytes: number;
-  }) => Promise<{ readonly estimated: boolean }>;
+  readonly confirmStopped?: (run: CancelledRun) => Promise<{ readonly estimated: boolean }>;
   /** Called once, when the job's connection is no longer its own. */
   readonly connectionGone?: () => void;
+  /** What a whole answer cost. */
+  readonly measured?: (usage: Usage | undefined, timings: Timings) => void;
+}
+
+/** How far a job was when it was cancelled. */
+export interface CancelledRun {
+  readonly answered: boolean;
+  readonly bodyBytes: number;
+  readonly elapsedMs: number;
 }
 
 /**
@@ -83,8 +89,12 @@ export class EngineRun implements RunningJob, CallObserver {
   cancel(): void {
     if (this.#over) return;
     this.#finish();
-    const { confirmStopped } = this.#deps;
-    const run = { answered: this.#firstEventAt !== 0, bodyBytes: this.#engineJob?.body.length ?? 0 };
+    const { confirmStopped, clock } = this.#deps;
+    const run: CancelledRun = {
+      answered: this.#firstEventAt !== 0,
+      bodyBytes: this.#engineJob?.body.length ?? 0,
+      elapsedMs: clock.now() - this.#startedAt,
+    };
     const ended = (estimated: boolean) =>
       this.#output.ended(estimated ? { outcome: 'cancelled', estimated } : { outcome: 'cancelled' });
     const closed = () => {
@@ -131,7 +141,9 @@ export class EngineRun implements RunningJob, CallObserver {
       const finished = this.#engineJob?.reader.finish();
       if (finished?.batch !== undefined) this.#pass(finished.batch);
       const stats = finished?.end ?? {};
-      this.#end({ outcome: 'done', usage: stats.usage, timings: this.#timings(stats.timings) });
+      const timings = this.#timings(stats.timings);
+      this.#deps.measured?.(stats.usage, timings);
+      this.#end({ outcome: 'done', usage: stats.usage, timings });
     } catch (thrown) {
       this.#end({ outcome: 'failed', failure: toJobFailure(toClusterError(thrown)) });
     }

@@ -67,6 +67,7 @@ export function describeEngineContract(under: EngineUnderTest): void {
     test('tells its models and slots', async () => {
       await start(talker, embedder);
       const survey = await engine.probe.survey(AbortSignal.timeout(5_000));
+      expect(survey.kind).toBe(under.kind);
       expect(survey.slots).toBeGreaterThan(0);
       const model = survey.models.find(({ name }) => name === under.toName('talker'));
       expect(model?.digest).toMatch(/^[0-9a-f]{64}$/);

@@ -1,8 +1,10 @@
+import type { Timings, Usage } from '@waggle/shared/chat/chat-event.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Engine, EngineIdentity } from '../engine.ts';
-import { EngineRun } from '../engine-run.ts';
+import { type CancelledRun, EngineRun } from '../engine-run.ts';
 import { EngineHttp } from '../transport/engine-http.ts';
 import { runOllamaOperation } from './operations.ts';
+import { PrefillPace } from './prefill-pace.ts';
 import { OllamaResidency } from './residency.ts';
 import { toOllamaJob } from './run.ts';
 import { OllamaProbe, type OllamaSettings } from './survey.ts';
@@ -24,6 +26,14 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
   const residency = new OllamaResidency(http, pathPrefix);
   const probe = new OllamaProbe({ http, pathPrefix, settings, loading: residency.loading });
   const identity: EngineIdentity = { engineId, dialect: 'ollama', url };
+  const pace = new PrefillPace();
+  const measured = (usage: Usage | undefined, timings: Timings) => pace.observe(usage, timings);
+  const confirmStopped = async (run: CancelledRun) => {
+    const restMs = pace.restMs(run, probe.version);
+    if (restMs === undefined) return { estimated: false };
+    await new Promise<void>((resolve) => clock.schedule(restMs, resolve));
+    return { estimated: true };
+  };
   return {
     identity,
     probe,
@@ -33,7 +43,9 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
       operate: (request, content, signal) => runOllamaOperation(http, pathPrefix, request, content, signal),
     },
     run: (job, body, output) =>
-      new EngineRun({ http, clock }, job, output).start(() => toOllamaJob(job, body, pathPrefix)),
+      new EngineRun({ http, clock, confirmStopped, measured }, job, output).start(() =>
+        toOllamaJob(job, body, pathPrefix),
+      ),
     lastSignOfLife: () => http.lastByteAt,
     close: () => http.close(),
   };

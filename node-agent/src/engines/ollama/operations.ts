@@ -35,7 +35,8 @@ export async function* runOllamaOperation(
 function toRequest({ name, bodyJson }: OperationRequest, content: AsyncIterable<Uint8Array>): EngineRequest {
   if (name !== 'blob-head' && name !== 'blob-put') return { ...routes[name], body: Buffer.from(bodyJson) };
   const facts: JsonObject = toObject(JSON.parse(bodyJson));
-  const path = `/api/blobs/${encodeURIComponent(toText(facts['digest']) ?? '')}`;
+  const digest = toText(facts['digest']) ?? '';
+  const path = `/api/blobs/${/^sha256[:-][0-9a-f]+$/.test(digest) ? digest : encodeURIComponent(digest)}`;
   if (name === 'blob-head') return { method: 'HEAD', path };
   return { method: 'POST', path, body: content, contentLength: toCount(facts['size']) };
 }

@@ -184,7 +184,10 @@ describe('EngineHttp', () => {
       call.resume();
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    const text = heard.filter((part) => typeof part === 'string').slice(1, -1).join('');
+    const text = heard
+      .filter((part) => typeof part === 'string')
+      .slice(1, -1)
+      .join('');
     expect(text).toHaveLength(10_000_000);
     expect(heard.at(-1)).toBe('ended');
   });
