@@ -31,7 +31,9 @@ export class Attempt implements JobObserver {
   readonly #scheduler: Scheduler;
   readonly #now: () => number;
   #owner: AttemptOwner | undefined;
-  #released = false;
+  #isReleased = false;
+  #isPaused = false;
+  #isFaulty = false;
 
   constructor(
     deps: { readonly scheduler: Scheduler; readonly now: () => number },
@@ -55,12 +57,22 @@ export class Attempt implements JobObserver {
     return this.placed.bound.firstEventAt !== undefined;
   }
 
+  /** The reader is slow: what the engine says waits, and its silence means nothing. */
   pause(): void {
-    if (!this.#released) this.placed.lane.pause();
+    if (this.#isReleased || this.#isPaused) return;
+    this.#isPaused = true;
+    this.placed.lane.pause();
   }
 
   resume(): void {
-    if (!this.#released) this.placed.lane.resume();
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.lastEventAt = this.#now();
+    if (!this.#isReleased) this.placed.lane.resume();
+  }
+
+  silentMs(now: number): number {
+    return this.#isPaused ? 0 : now - this.lastEventAt;
   }
 
   /** Stops the engine's work; the owner hears nothing more. */
@@ -68,9 +80,9 @@ export class Attempt implements JobObserver {
     this.#owner = undefined;
     this.record.outcome ??= outcome;
     this.record.reason ??= reason;
-    if (this.#released) return;
+    if (this.#isReleased) return;
     this.#scheduler.drain(this.placed);
-    this.placed.lane.resume();
+    this.resume();
     this.placed.lane.cancel();
   }
 
@@ -124,6 +136,8 @@ export class Attempt implements JobObserver {
 
   /** The engine spoilt this attempt, or kept silent past its deadline. */
   fault(): void {
+    if (this.#isFaulty) return;
+    this.#isFaulty = true;
     this.placed.settle('fault');
     this.placed.placement.rates.learnFault(this.#now());
   }
@@ -145,8 +159,8 @@ export class Attempt implements JobObserver {
   }
 
   #release(outcome: AttemptRecord['outcome'], reason: string | undefined): void {
-    if (this.#released) return;
-    this.#released = true;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.record.outcome ??= outcome;
     if (reason !== undefined) this.record.reason ??= reason;
     this.#scheduler.release(this.placed);

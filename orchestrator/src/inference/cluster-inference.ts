@@ -1,3 +1,4 @@
+import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
@@ -5,6 +6,7 @@ import { splitEmbedding } from './embedding-split.ts';
 import type { Answer, Inference, InferenceRequest } from './inference.ts';
 import type { InferenceDeps } from './inference-deps.ts';
 import { JobRun } from './job-run.ts';
+import { RequestLog } from './request-log.ts';
 import type { RequestRecord } from './request-record.ts';
 import { type Aliases, type ResolvedModel, resolveModel } from './resolve-model.ts';
 
@@ -18,6 +20,8 @@ export class ClusterInference implements Inference {
   readonly #registry: NodeRegistry;
   readonly #aliases: () => Aliases;
   readonly #settledAt: number;
+  /** Where the parts of a request are kept, which is listed itself. */
+  readonly #unlisted = new RequestLog(0);
 
   constructor(deps: InferenceDeps, registry: NodeRegistry, aliases: () => Aliases) {
     this.#deps = deps;
@@ -40,15 +44,15 @@ export class ClusterInference implements Inference {
   }
 
   #start(request: InferenceRequest, record: RequestRecord, resolved: ResolvedModel, signal: AbortSignal): Answer {
-    const split = splitEmbedding(request, (part, both) => this.#launch(part, toRecord(part), resolved, both), signal);
-    if (split !== undefined) return { record, [Symbol.asyncIterator]: () => this.#follow(record, split) };
-    return this.#launch(request, record, resolved, signal);
-  }
-
-  #launch(request: InferenceRequest, record: RequestRecord, resolved: ResolvedModel, signal: AbortSignal): Answer {
-    const run = new JobRun(this.#deps, request, resolved, record, signal);
-    run.start();
-    return run;
+    const parts: RequestRecord[] = [];
+    const launchPart = (part: InferenceRequest, both: AbortSignal) => {
+      const partRecord = toRecord(part);
+      parts.push(partRecord);
+      return launch({ ...this.#deps, requests: this.#unlisted }, part, resolved, partRecord, both);
+    };
+    const split = splitEmbedding(request, launchPart, signal);
+    if (split !== undefined) return { record, [Symbol.asyncIterator]: () => this.#follow(record, split, parts) };
+    return launch(this.#deps, request, resolved, record, signal);
   }
 
   /** Waits for the model to appear while the cluster comes together. */
@@ -72,21 +76,28 @@ export class ClusterInference implements Inference {
     }
   }
 
-  /** Keeps the record of an answer that is not one job. */
+  /** Keeps the record of an answer that is more than one job. */
   async *#follow(
     record: RequestRecord,
-    batches: ReturnType<typeof splitEmbedding> & object,
+    batches: AsyncIterable<AnswerBatch>,
+    parts: readonly RequestRecord[],
   ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
+    let failure: ClusterError | undefined;
     try {
-      yield* batches;
+      for await (const batch of batches) {
+        takeParts(record, parts);
+        record.firstEventMs ??= elapsed(record);
+        yield batch;
+      }
       record.state = 'done';
     } catch (thrown) {
-      throw this.#noteFailure(record, toClusterError(thrown));
+      takeParts(record, parts);
+      failure = toClusterError(thrown);
+      throw failure;
     } finally {
-      if (record.state !== 'failed') {
-        record.endedMs = Date.now() - Date.parse(record.receivedAt);
-        this.#deps.requests.end(record);
-      }
+      failure ??= record.state === 'done' ? undefined : new ClusterError('client-gone', 'the reader left');
+      if (failure !== undefined) this.#noteFailure(record, failure);
+      else this.#end(record);
     }
   }
 
@@ -102,10 +113,39 @@ export class ClusterInference implements Inference {
   #noteFailure(record: RequestRecord, error: ClusterError): ClusterError {
     record.state = error.code === 'client-gone' ? 'client-gone' : 'failed';
     record.error = { code: error.code, message: error.message };
-    record.endedMs = Date.now() - Date.parse(record.receivedAt);
-    this.#deps.requests.end(record);
+    this.#end(record);
     return error;
   }
+
+  #end(record: RequestRecord): void {
+    record.endedMs = elapsed(record);
+    this.#deps.requests.end(record);
+  }
+}
+
+function launch(
+  deps: InferenceDeps,
+  request: InferenceRequest,
+  resolved: ResolvedModel,
+  record: RequestRecord,
+  signal: AbortSignal,
+): Answer {
+  const run = new JobRun(deps, request, resolved, record, signal);
+  run.start();
+  return run;
+}
+
+/** What the jobs of a split request did is the story of the request. */
+function takeParts(record: RequestRecord, parts: readonly RequestRecord[]): void {
+  record.attempts = parts.flatMap((part) => part.attempts);
+  const { node } = parts.find((part) => part.node !== undefined) ?? {};
+  if (node !== undefined) record.node = node;
+  const promptTokens = parts.reduce((sum, part) => sum + (part.usage?.promptTokens ?? 0), 0);
+  if (promptTokens > 0) record.usage = { promptTokens, completionTokens: 0 };
+}
+
+function elapsed(record: RequestRecord): number {
+  return Date.now() - Date.parse(record.receivedAt);
 }
 
 /** Where Ollama is asked for embeddings, it says in other words that there is no such model. */

@@ -15,6 +15,8 @@ import type { ResolvedModel } from './resolve-model.ts';
 
 /** However often other reasons allow it, a job is tried no more than this. */
 const mostAttempts = 8;
+/** A job that is given back is no attempt, but somebody must give up in the end. */
+const mostDeclined = 100;
 /** A job that took this many nodes with it is not given to another. */
 const mostKilled = 2;
 /** Silence is looked at again this soon where nobody else could take the job. */
@@ -51,6 +53,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   #attempt: Attempt | undefined;
   #opening: AnswerBatch[] = [];
   #killed = 0;
+  #declined = 0;
   #committed = false;
   #answered = false;
   #closed = false;
@@ -146,10 +149,14 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
       for (const opening of this.#opening) this.#queue.push(opening);
       this.#opening = [];
     }
-    if (!this.#queue.push(batch)) this.#attempt?.pause();
+    const isWelcome = this.#queue.push(batch);
     if ((batch.kinds & batchKind.end) !== 0) {
       this.#answered = true;
       this.#queue.end();
+      // The word that the engine stopped is still to come, however slow the reader is.
+      this.#attempt?.resume();
+    } else if (!isWelcome) {
+      this.#attempt?.pause();
     }
   }
 
@@ -174,9 +181,12 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     }
     const error = toFailureError(failure, attempt.placed.placement.node);
     const { placement } = attempt.placed;
-    const verdict = judgeFailure(failure, placement.restsInRow);
+    // Many jobs of one moment are told to pause at once: that is one time, not many in a row.
+    const isResting = this.#deps.clock.now() < placement.restUntil;
+    const verdict = judgeFailure(failure, Math.max(0, placement.restsInRow - (isResting ? 1 : 0)));
     if (verdict.action === 'retry') this.#rest(attempt, verdict);
     if (failure.kind === 'lost') this.#killed++;
+    if (failure.kind === 'declined') this.#declined++;
     if (this.#committed || verdict.action === 'fail' || !this.#mayRetry(verdict.costs)) {
       this.#fail(error);
       return;
@@ -189,9 +199,9 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     const attempt = this.#attempt;
     if (attempt === undefined || this.#answered) return;
     const { limits, scheduler } = this.#deps;
-    const silentMs = now - attempt.lastEventAt;
+    const silentMs = attempt.silentMs(now);
     if (this.#committed) {
-      if (silentMs > limits.stallMaxMs) this.#giveUp(attempt, `no event for ${Math.round(silentMs / 1000)} s`);
+      if (silentMs > limits.stallMaxMs) this.#giveUp(attempt, `no event for ${Math.round(silentMs / 1000)} s`, false);
       return;
     }
     const { predicted, bound, placement } = attempt.placed;
@@ -200,22 +210,26 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
       ? Math.max(leastFirstEventMs, predictionFactor * predicted.firstEventMs)
       : limits.firstEventMaxMs;
     if (waitedMs > limits.firstEventMaxMs)
-      this.#giveUp(attempt, `no first event within ${Math.round(waitedMs / 1000)} s`);
-    else if (waitedMs > deadlineMs && (scheduler.couldPlace(this, placement) || !placement.engineUp))
-      this.#giveUp(attempt, `no first event after ${Math.round(waitedMs)} ms`);
+      this.#giveUp(attempt, `no first event within ${Math.round(waitedMs / 1000)} s`, this.#mayRetry(true));
+    else if (waitedMs > deadlineMs && (scheduler.couldPlace(this, placement) || !placement.engineUp)) {
+      // Without another try the slow answer is better than none.
+      if (this.#mayRetry(true)) this.#giveUp(attempt, `no first event after ${Math.round(waitedMs)} ms`, true);
+    }
   }
 
-  #giveUp(attempt: Attempt, reason: string): void {
+  #giveUp(attempt: Attempt, reason: string, mayRetry: boolean): void {
     attempt.fault();
     attempt.cancel('failed', reason);
     this.#attempt = undefined;
     const error = new ClusterError('engine-failed', `node ${attempt.placed.placement.node}: ${reason}`);
-    if (this.#committed || !this.#mayRetry(true)) this.#fail(error);
-    else this.#retry(attempt.placed.placement, Number.POSITIVE_INFINITY, error);
+    if (mayRetry) this.#retry(attempt.placed.placement, Number.POSITIVE_INFINITY, error);
+    else this.#fail(error);
   }
 
   #mayRetry(costs: boolean): boolean {
-    if (this.record.attempts.length >= mostAttempts || this.#killed >= mostKilled) return false;
+    const { attempts } = this.record;
+    if (attempts.length - this.#declined >= mostAttempts || this.#declined >= mostDeclined) return false;
+    if (this.#killed >= mostKilled) return false;
     return !costs || this.#deps.budget.take(this.#deps.clock.now());
   }
 
@@ -231,9 +245,10 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     if (verdict.rest === undefined || verdict.restMs === undefined) return;
     const { scheduler } = this.#deps;
     const { placement } = attempt.placed;
-    placement.restsInRow++;
-    if (verdict.rest === 'model') scheduler.rest(placement, verdict.restMs);
-    else
+    if (verdict.rest === 'model') {
+      if (this.#deps.clock.now() >= placement.restUntil) placement.restsInRow++;
+      scheduler.rest(placement, verdict.restMs);
+    } else
       for (const served of placement.served.engine.models) scheduler.rest(scheduler.placement(served), verdict.restMs);
   }
 

@@ -9,7 +9,7 @@ import { Attempt } from './attempt.ts';
 
 /** A probe that says nothing for this long is a fault. */
 const probeDeadlineMs = 10_000;
-/** Every lane is taken: looked at again after this. */
+/** No lane is free, the model is cold, or the probe told nothing: looked at again after this. */
 const retryMs = 500;
 
 /**
@@ -20,6 +20,8 @@ export class Prober {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  /** Places with a probe under way or to come. */
+  readonly #pending = new Set<ServedPlacement>();
   #count = 0;
 
   constructor(deps: { readonly scheduler: Scheduler; readonly clock: Clock; readonly logger: Logger }) {
@@ -30,16 +32,15 @@ export class Prober {
   }
 
   #probe(placement: ServedPlacement): void {
-    if (placement.breaker !== 'half-open' || placement.probing) return;
-    if (placement.modelState !== 'hot') {
-      this.#scheduler.capacityChanged();
-      return;
-    }
-    const placed = this.#scheduler.reserve(placement, 1);
+    if (placement.breaker !== 'half-open' || placement.probing || this.#pending.has(placement)) return;
+    // It may become hot by a job of a user, and is closed to all others until a probe has shown that it answers.
+    const placed = placement.modelState === 'hot' ? this.#scheduler.reserve(placement, 1) : undefined;
     if (placed === undefined) {
-      this.#clock.schedule(retryMs, () => this.#probe(placement));
+      this.#probeLater(placement);
+      if (placement.modelState !== 'hot') this.#scheduler.capacityChanged();
       return;
     }
+    this.#pending.add(placement);
     const { header, body } = toProbe(placed, ++this.#count);
     const record = {
       node: placement.node,
@@ -51,17 +52,33 @@ export class Prober {
     const attempt = new Attempt({ scheduler: this.#scheduler, now: () => this.#clock.now() }, placed, record, {
       batch: () => {},
       finished: () => {
-        stopDeadline();
+        over();
         this.#logger.info('node-healed', { node: placement.node, model: placement.model });
-        this.#scheduler.capacityChanged();
       },
-      failed: () => stopDeadline(),
+      failed: () => {
+        over();
+        this.#probeLater(placement);
+      },
     });
     const stopDeadline = this.#clock.schedule(probeDeadlineMs, () => {
+      over();
       attempt.fault();
       attempt.cancel('failed', 'the probe was not answered');
     });
+    const over = () => {
+      stopDeadline();
+      this.#pending.delete(placement);
+    };
     attempt.start(header, body);
+  }
+
+  /** One that told nothing, or could not be sent, is repeated; after a fault the breaker calls when it is time. */
+  #probeLater(placement: ServedPlacement): void {
+    this.#pending.add(placement);
+    this.#clock.schedule(retryMs, () => {
+      this.#pending.delete(placement);
+      this.#probe(placement);
+    });
   }
 }
 
