@@ -27,6 +27,11 @@ export const noClaims: Claims = new Map();
 const tieShare = 0.05;
 const tieMs = 5;
 
+/** One job in so many goes to a place that was free and never taken: without it a place that was slow once is never tried again. */
+const exploreEvery = 50;
+/** It may cost so many times what the cheapest would. */
+const exploreAtMost = 3;
+
 interface Rated {
   readonly place: Placement;
   readonly index: number;
@@ -58,12 +63,14 @@ export function choose(
     return { action: 'none', place: undefined, leaveBy: undefined, isOpen: false, decision };
   }
   if (best.bindable) {
+    const forgotten = rated.find((candidate) => isForgotten(candidate, best));
+    const reason = job.leaveBy === undefined ? 'bound' : 'waited';
     return {
       action: 'bind',
-      place: best.place,
+      place: (forgotten ?? best).place,
       leaveBy: undefined,
       isOpen: true,
-      decision: decide(job.leaveBy === undefined ? 'bound' : 'waited', best),
+      decision: forgotten === undefined ? decide(reason, best) : decide('explored', forgotten),
     };
   }
   const free = cheapest(rated.filter((candidate) => candidate.bindable));
@@ -121,6 +128,13 @@ function rate(
 function isLoadable(place: Placement, job: ChoosableJob, now: number): boolean {
   if (isHotFor(place, job) || place.loadingSince !== undefined || place.modelState === 'loading') return false;
   return place.modelState === 'hot' || findRoom(place, now).inMs === 0;
+}
+
+/** Passed over so often that what is believed of it is old, and not so much dearer that finding out would hurt. */
+function isForgotten(candidate: Rated, best: Rated): boolean {
+  return (
+    candidate.place.passedOver >= exploreEvery && candidate.bindable && candidate.total <= best.total * exploreAtMost
+  );
 }
 
 function cheapest(rated: readonly Rated[]): Rated | undefined {

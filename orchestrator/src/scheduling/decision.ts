@@ -1,7 +1,7 @@
 /** Why a job went where: every candidate with its cost terms. Times in milliseconds. */
 export interface Decision {
-  /** `bound`: the cheapest is free. `waited`: it was held for it. `patience`: the cheapest stayed busy longer than it could save. `loading`: it waits for a model load. */
-  readonly reason: 'bound' | 'waited' | 'patience' | 'loading' | 'none';
+  /** `bound`: the cheapest is free. `waited`: it was held for it. `explored`: it was not the cheapest, but nothing is known of it any more. `patience`: the cheapest stayed busy longer than it could save. `loading`: it waits for a model load. */
+  readonly reason: 'bound' | 'explored' | 'waited' | 'patience' | 'loading' | 'none';
   /** Index into `candidates`; -1: none is eligible. */
   readonly chosen: number;
   readonly candidates: readonly CandidateCost[];

@@ -37,6 +37,8 @@ export interface Placement {
   /** It asked for a pause until then (429). */
   readonly restUntil: number;
   readonly lastBoundAt: number;
+  /** Jobs it was free for and did not get, since it last got one. */
+  readonly passedOver: number;
   /** When its load was commanded; undefined: none is under way. */
   readonly loadingSince: number | undefined;
   /** When it became resident by command. */

@@ -267,13 +267,15 @@ export class Scheduler implements CapacityListener {
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
     for (const target of job.targets) {
-      const choice = choose(this.#places(target), job, now, claims);
+      const places = this.#places(target);
+      const choice = choose(places, job, now, claims);
       if (choice.action === 'none') {
         for (const candidate of choice.decision.candidates)
           if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
         continue;
       }
       this.#strandedSince.delete(job.line);
+      if (choice.action === 'bind') countPassedOver(places, choice.decision);
       return this.#follow(job, choice, now);
     }
     return this.#strand(job, excluded, now);
@@ -325,6 +327,7 @@ export class Scheduler implements CapacityListener {
       return undefined;
     }
     placement.lastBoundAt = now;
+    placement.passedOver = 0;
     if (job.keepAliveSeconds !== undefined)
       placement.keepUntil = Math.max(placement.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
     const terms = decision.candidates[decision.chosen]?.terms;
@@ -390,3 +393,8 @@ export class Scheduler implements CapacityListener {
 
 /** Reasons that may pass by themselves within moments. A closed breaker opens again only after its rest: that is said at once. */
 const transientExclusions: readonly Exclusion[] = ['suspect', 'left', 'engine-down', 'resting', 'draining'];
+
+function countPassedOver(places: readonly ServedPlacement[], { candidates, chosen }: Decision): void {
+  for (const [index, place] of places.entries())
+    if (index !== chosen && candidates[index]?.bindable === true) place.passedOver++;
+}

@@ -24,6 +24,7 @@ export class ServedPlacement implements Placement {
   /** 429s without a given pause, one after the other. */
   restsInRow = 0;
   lastBoundAt = 0;
+  passedOver = 0;
   loadingSince: number | undefined;
   /** Context the model is kept resident with; the largest any client asked for. */
   pinnedCtx: number | undefined;
