@@ -49,6 +49,7 @@ const rounds = 3;
 /** Answers with as many bytes as the job's model name says, in as many batches as the answer's model name says. */
 function runAgent(port: number): void {
   const scripted = new ScriptedHost({ e1: slots });
+  const text = Buffer.alloc(100_000, 97);
   let running = 0;
   const end: JobEnd = {
     outcome: 'done',
@@ -69,7 +70,7 @@ function runAgent(port: number): void {
         output.ended(job);
       };
       const batches = Number(header.answerModel);
-      const bytes = Buffer.alloc(Number(header.model) / batches, 97);
+      const bytes = text.subarray(0, Number(header.model) / batches);
       if (batches === 1) setImmediate(answer, output, bytes, end, free);
       else setImmediate(say, output, bytes, batches, end, free);
       return { cancel() {}, resume() {} };

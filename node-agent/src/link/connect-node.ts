@@ -94,7 +94,7 @@ class ReconnectingLink implements NodeLink {
   }
 
   #tell(level: 'warn' | 'debug', event: string, status: LinkStatus): void {
-    if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
+    if (isSame(status, this.#status)) return;
     this.#options.logger[level](event, { orchestrator: this.#options.orchestrator, ...status });
     this.#set(status);
   }
@@ -103,4 +103,10 @@ class ReconnectingLink implements NodeLink {
     this.#status = status;
     for (const listener of [...this.#listeners]) listener(status);
   }
+}
+
+/** Messages name ports that differ from try to try: the same refusal again is nothing new. */
+function isSame(one: LinkStatus, other: LinkStatus): boolean {
+  if (one.state === 'refused' && other.state === 'refused') return one.reason === other.reason;
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -12,7 +12,7 @@ export interface Lane {
   /** Unique within the process. */
   readonly laneId: number;
   readonly engineId: string;
-  /** Gives an idle lane a job. The lane is idle again after `ended` or `declined`. */
+  /** Gives an idle lane a job. The lane is idle again after `ended` or `declined`. No observer is called before it returns. */
   bind(header: JobHeader, body: Uint8Array, observer: JobObserver): void;
   /** Asks the node to stop the job; batches that still come are dropped by the caller, `ended` follows. */
   cancel(): void;
@@ -45,7 +45,7 @@ export interface LaneLink {
     content: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): AsyncIterable<OperationFrame>;
-  /** Ends the connection; the node's lanes break. */
+  /** Ends the connection. Jobs are told `lost`, then come `laneClosed` and `left`, all before it returns. */
   close(reason: string): void;
 }
 

@@ -2,6 +2,7 @@ import type { Timings, Usage } from '../chat/chat-event.ts';
 import type { DeclineReason, JobEnd, JobFailure, JobHeader } from '../cluster/job.ts';
 import { toWireDecline, toWireEndpoint, toWireOutcome, toWirePriority } from './convert-job.ts';
 import { FrameWriter, maxTextBytes } from './frame-writer.ts';
+import { joinedPayloadMinBytes, joinFrame } from './joined-frame.ts';
 
 /*
  * By hand what the generated encoders of waggle/v1/lanes.proto and job.proto write; a test holds them together.
@@ -15,7 +16,7 @@ export const helloFrame: Buffer = Buffer.from([2 * 8, 1]);
 
 export const retireFrame: Buffer = Buffer.from([10 * 8, 1]);
 
-/** A job, with the first part of its body. */
+/** A job, with the first part of its body, which must stay as it is until the frame has left. */
 export function encodeBind(job: number, header: JobHeader, bodyBytes: number, firstPart: Uint8Array): Buffer {
   const { jobId, requestId, model, answerModel, traceparent, pins } = header;
   let textBytes = maxTextBytes(jobId) + maxTextBytes(requestId) + maxTextBytes(model) + maxTextBytes(answerModel);
@@ -39,18 +40,16 @@ export function encodeBind(job: number, header: JobHeader, bodyBytes: number, fi
   head.uint(104, bodyBytes);
   const headBytes = head.finish();
 
-  const frame = new FrameWriter(32 + headBytes.byteLength + firstPart.byteLength);
+  const frame = new FrameWriter(32 + headBytes.byteLength + copiedBytes(firstPart));
   frame.uint(8, job);
   frame.bytes(26, headBytes);
-  if (firstPart.byteLength > 0) frame.bytes(34, firstPart);
-  return frame.finish();
+  return firstPart.byteLength === 0 ? frame.finish() : finishWith(frame, 34, firstPart);
 }
 
 export function encodeBodyPart(job: number, part: Uint8Array): Buffer {
-  const frame = new FrameWriter(32 + part.byteLength);
+  const frame = new FrameWriter(32 + copiedBytes(part));
   frame.uint(8, job);
-  frame.bytes(34, part);
-  return frame.finish();
+  return finishWith(frame, 34, part);
 }
 
 export function encodeCancel(job: number): Buffer {
@@ -70,27 +69,23 @@ export interface UpPayload {
   readonly continued: boolean;
 }
 
-/** What a job says in one frame. */
+/** What a job says in one frame. A large payload must stay as it is until the frame has left. */
 export function encodeUp(
   job: number,
   accepted: boolean,
   payload: UpPayload | undefined,
   end: JobEnd | undefined,
 ): Buffer {
-  let maxBytes = fixedBytes;
-  if (payload !== undefined) maxBytes += payload.bytes.byteLength;
-  if (end?.failure !== undefined) maxBytes += maxFailureBytes(end.failure);
-  const frame = new FrameWriter(maxBytes);
+  const endBytes = end?.failure === undefined ? 0 : maxFailureBytes(end.failure);
+  const frame = new FrameWriter(fixedBytes + endBytes + copiedBytes(payload?.bytes));
   frame.uint(8, job);
   if (accepted) frame.flag(16);
-  if (payload !== undefined) {
-    if (payload.kinds !== 0) frame.uint(32, payload.kinds);
-    if (payload.deltas !== 0) frame.uint(40, payload.deltas);
-    frame.bytes(payload.form === 'native' ? 50 : 58, payload.bytes);
-    if (payload.continued) frame.flag(64);
-  }
   if (end !== undefined) writeEnd(frame, end);
-  return frame.finish();
+  if (payload === undefined) return frame.finish();
+  if (payload.kinds !== 0) frame.uint(32, payload.kinds);
+  if (payload.deltas !== 0) frame.uint(40, payload.deltas);
+  if (payload.continued) frame.flag(64);
+  return finishWith(frame, payload.form === 'native' ? 50 : 58, payload.bytes);
 }
 
 export function encodeDeclined(job: number, reason: DeclineReason): Buffer {
@@ -98,6 +93,20 @@ export function encodeDeclined(job: number, reason: DeclineReason): Buffer {
   frame.uint(8, job);
   frame.uint(24, toWireDecline(reason));
   return frame.finish();
+}
+
+function copiedBytes(payload: Uint8Array | undefined): number {
+  return payload === undefined || payload.byteLength >= joinedPayloadMinBytes ? 0 : payload.byteLength;
+}
+
+/** The frame with its payload at the end: copied when small, joined when large. */
+function finishWith(frame: FrameWriter, tag: number, payload: Uint8Array): Buffer {
+  if (payload.byteLength < joinedPayloadMinBytes) {
+    frame.bytes(tag, payload);
+    return frame.finish();
+  }
+  frame.bytesHead(tag, payload.byteLength);
+  return joinFrame(frame.finish(), payload);
 }
 
 function writeEnd(frame: FrameWriter, end: JobEnd): void {

@@ -51,6 +51,12 @@ export class FrameWriter {
     this.#position += bytes.byteLength;
   }
 
+  /** Tag and length of bytes that follow this message. */
+  bytesHead(tag: number, byteLength: number): void {
+    this.#buffer[this.#position++] = tag;
+    this.#varint(byteLength);
+  }
+
   /** Begins a message of less than 128 bytes; give the result to `endShort`. */
   beginShort(tag: number): number {
     this.#buffer[this.#position++] = tag;

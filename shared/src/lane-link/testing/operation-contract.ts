@@ -175,6 +175,31 @@ export function describeOperations(toBench: () => LinkBench): void {
     expect(frames.at(-1)).toMatchObject({ type: 'end', failure: { cause: 'unreachable', code: 'engine-unreachable' } });
   });
 
+  test('an operation dies with its link, also before the node began it', async () => {
+    const host = await toBench().join();
+    host.onOperate = async function* (_request, _content, signal) {
+      yield { type: 'head', status: 200, contentType: 'application/x-ndjson' };
+      await aborted(signal);
+      throw signal.reason;
+    };
+    const { present } = toBench().events;
+    const running = present.operate(pull, nothing(), never())[Symbol.asyncIterator]();
+    expect((await running.next()).value).toMatchObject({ type: 'head' });
+    const asked = collect(present.operate(pull, nothing(), never()));
+    present.close('enough');
+    const lost = {
+      type: 'end',
+      failure: { cause: 'unreachable', code: 'engine-unreachable', message: 'node desk was lost: enough' },
+    };
+    expect((await running.next()).value).toEqual(lost);
+    expect((await asked).at(-1)).toEqual(lost);
+    expect(await collect(present.operate(pull, nothing(), never()))).toMatchObject([
+      { type: 'end', failure: { cause: 'unreachable' } },
+    ]);
+    await expect(present.load(model, never())).rejects.toMatchObject({ code: 'engine-unreachable' });
+    await expect(present.unload(model)).rejects.toMatchObject({ code: 'engine-unreachable' });
+  });
+
   test('drain waits for a running operation', async () => {
     const host = await toBench().join();
     const go = Promise.withResolvers<void>();
