@@ -1,0 +1,480 @@
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { describe, expect, it } from 'vitest';
+import { FakeCluster } from '../testing/fake-cluster.ts';
+import { settled } from '../testing/hand-clock.ts';
+import { RecordingJob } from '../testing/recording-job.ts';
+
+let count = 0;
+
+/** Holds a job that comes now. */
+function hold(cluster: FakeCluster, facts: ConstructorParameters<typeof RecordingJob>[1] = {}): RecordingJob {
+  const job = new RecordingJob(`job-${++count}`, { heldSince: cluster.clock.now(), ...facts });
+  cluster.scheduler.hold(job);
+  return job;
+}
+
+function release(cluster: FakeCluster, job: RecordingJob): void {
+  cluster.scheduler.release(job.place);
+}
+
+const other = { line: 'qwen3:4b', targets: ['qwen3:4b'] };
+
+describe('Scheduler', () => {
+  it('binds at once where a lane is free, and holds the rest', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 2, models: [{ parallel: 2 }] });
+    const jobs = [hold(cluster), hold(cluster), hold(cluster)];
+    expect(jobs.map((job) => job.places.length)).toEqual([1, 1, 0]);
+    expect([cluster.scheduler.runningJobs, cluster.scheduler.heldJobs]).toEqual([2, 1]);
+  });
+
+  it('gives a lane that becomes free to the job that waits longest', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    const [first, second, third] = [hold(cluster), hold(cluster), hold(cluster)];
+    release(cluster, first);
+    expect([second?.node, third?.node]).toEqual(['a', undefined]);
+    if (second !== undefined) release(cluster, second);
+    expect(third?.node).toBe('a');
+  });
+
+  it('binds to no node before it is there, and to the one that comes', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    const running = hold(cluster);
+    const waiting = hold(cluster);
+    cluster.join('b');
+    expect(waiting.node).toBe('b');
+    node.closeLane(node.lanes[0] ?? node.openLane());
+    release(cluster, running);
+    const next = hold(cluster);
+    expect(next.places).toEqual([]);
+    node.openLane();
+    expect(next.node).toBe('a');
+  });
+
+  it('reserves in the same tick: as many as there are lanes are bound, though nobody let go of the thread', () => {
+    const cluster = new FakeCluster();
+    for (const name of ['a', 'b']) cluster.join(name, { lanes: 2, models: [{ parallel: 2 }] });
+    const jobs = Array.from({ length: 10 }, () => hold(cluster));
+    expect(jobs.filter((job) => job.node === 'a')).toHaveLength(2);
+    expect(jobs.filter((job) => job.node === 'b')).toHaveLength(2);
+  });
+
+  it('frees a lane whose job was cancelled only when the engine stopped', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    const cancelled = hold(cluster);
+    const waiting = hold(cluster);
+    cluster.scheduler.drain(cancelled.place);
+    expect(waiting.places).toEqual([]);
+    release(cluster, cancelled);
+    expect(waiting.node).toBe('a');
+    release(cluster, cancelled);
+    expect(cluster.scheduler.runningJobs).toBe(1);
+  });
+
+  it('says overloaded with the time the queue needs, when it is full by count or by bytes', () => {
+    const cluster = new FakeCluster({ queueSize: 2, heldBytes: 1_000 });
+    cluster.join('a');
+    hold(cluster);
+    hold(cluster);
+    const large = hold(cluster, { bodyBytes: 901 });
+    hold(cluster);
+    const third = hold(cluster);
+    for (const refused of [large, third]) {
+      expect(refused.refusals).toHaveLength(1);
+      expect(refused.refusals[0]).toMatchObject({ code: 'overloaded', httpStatus: 503 });
+      expect(refused.refusals[0]?.details.retryAfterMs).toBeGreaterThanOrEqual(1_000);
+    }
+    expect([cluster.scheduler.heldJobs, cluster.scheduler.heldBytes]).toEqual([2, 200]);
+  });
+
+  it('predicts a longer wait for a longer queue', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    hold(cluster);
+    const empty = cluster.scheduler.predictedDrainMs();
+    for (let held = 0; held < 5; held++) hold(cluster);
+    expect(cluster.scheduler.predictedDrainMs()).toBeGreaterThan(empty);
+  });
+
+  it('binds no more at once than the configured concurrency', () => {
+    const cluster = new FakeCluster({ concurrency: 2 });
+    cluster.join('a', { lanes: 8, models: [{ parallel: 8 }] });
+    const jobs = Array.from({ length: 4 }, () => hold(cluster));
+    expect(jobs.map((job) => job.places.length)).toEqual([1, 1, 0, 0]);
+    if (jobs[0] !== undefined) release(cluster, jobs[0]);
+    expect(jobs.map((job) => job.places.length)).toEqual([1, 1, 1, 0]);
+  });
+
+  it('places by priority, embeddings a band below', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    let last = hold(cluster);
+    const embedding = hold(cluster, { isEmbedding: true });
+    const low = hold(cluster, { priority: 'low' });
+    const normal = hold(cluster);
+    const high = hold(cluster, { priority: 'high' });
+    const order: RecordingJob[] = [];
+    for (const job of [embedding, low, normal, high]) job.onPlaced = () => order.push(job);
+    for (let turn = 0; turn < 4; turn++) {
+      release(cluster, last);
+      last = order.at(-1) ?? last;
+    }
+    expect(order).toEqual([high, normal, embedding, low]);
+  });
+
+  it('a line whose head cannot be placed holds up no other', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 2, models: [{}, { name: 'qwen3:4b' }] });
+    hold(cluster);
+    const held = hold(cluster);
+    expect(held.places).toEqual([]);
+    expect(hold(cluster, other).node).toBe('a');
+  });
+
+  it('never gives a model more jobs than it takes at once, however many lanes there are', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 6, models: [{ parallel: 2 }, { name: 'qwen3:4b', parallel: 2 }] });
+    for (let job = 0; job < 5; job++) {
+      hold(cluster);
+      hold(cluster, other);
+    }
+    expect(cluster.served('a').running.size).toBe(2);
+    expect(cluster.served('a', 'qwen3:4b').running.size).toBe(2);
+  });
+
+  it('forgets a held job whose client left, and looks who may go now', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('fast', { hardware: { gpus: [{ name: '', vendor: '', vramBytes: 24e9 }] } });
+    cluster.join('slow', { models: [{ numCtx: 4_096 }] });
+    hold(cluster, { onlyNode: 'fast' });
+    const picky = hold(cluster, { onlyNode: 'fast' });
+    cluster.scheduler.drop(picky);
+    cluster.scheduler.drop(picky);
+    expect([cluster.scheduler.heldJobs, cluster.scheduler.heldBytes]).toEqual([0, 0]);
+    await cluster.clock.advance(60_000);
+    expect([picky.places, picky.refusals]).toEqual([[], []]);
+  });
+
+  it('tries the models of an alias in order', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 2, models: [{ name: 'qwen3:4b' }] });
+    const alias = { line: 'fast', targets: ['llama3.2:latest', 'qwen3:4b'] };
+    expect(hold(cluster, alias).place.placement.model).toBe('qwen3:4b');
+    cluster.join('b');
+    expect(hold(cluster, alias).place.placement.model).toBe('llama3.2:latest');
+  });
+
+  it('pins context and stay with every job; a keep_alive only ever prolongs it', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 4, models: [{ parallel: 4, numCtx: 4_096 }] });
+    expect(hold(cluster).place.pins).toEqual({ keepAliveSeconds: 300, numCtx: 4_096 });
+    expect(hold(cluster, { keepAliveSeconds: 3_600 }).place.pins.keepAliveSeconds).toBe(3_600);
+    await cluster.clock.advance(600_000);
+    expect(hold(cluster, { keepAliveSeconds: 60 }).place.pins.keepAliveSeconds).toBe(3_000);
+    expect(hold(cluster, { keepAliveSeconds: -1 }).place.pins.keepAliveSeconds).toBe(-1);
+  });
+});
+
+describe('Scheduler, jobs that wait by choice', () => {
+  const gpu = { gpus: [{ name: '', vendor: '', vramBytes: 24e9 }] };
+
+  it('waits for the fast node no longer than that could save, then takes the slow one', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('fast', { hardware: gpu });
+    cluster.join('slow');
+    hold(cluster);
+    const waiting = hold(cluster);
+    expect(waiting.places).toEqual([]);
+    expect(waiting.leaveBy).toBeGreaterThan(cluster.clock.now());
+    await cluster.clock.advance((waiting.leaveBy ?? 0) - cluster.clock.now() - 1);
+    expect(waiting.places).toEqual([]);
+    await cluster.clock.advance(1);
+    expect(waiting.node).toBe('slow');
+    expect(waiting.place.decision.reason).toBe('patience');
+  });
+
+  it('takes the fast one if that is free before', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('fast', { hardware: gpu });
+    cluster.join('slow');
+    const first = hold(cluster);
+    const waiting = hold(cluster);
+    await cluster.clock.advance(500);
+    release(cluster, first);
+    expect(waiting.node).toBe('fast');
+    expect(waiting.place.decision).toMatchObject({ reason: 'waited', heldMs: 500 });
+  });
+
+  it('sends those that come later to the slow one, so that a queue leaves no lane idle', () => {
+    const cluster = new FakeCluster();
+    cluster.join('fast', { hardware: gpu });
+    cluster.join('slow');
+    const jobs = Array.from({ length: 12 }, () => hold(cluster));
+    const nodes = jobs.map((job) => job.node);
+    expect(nodes[0]).toBe('fast');
+    expect(nodes[1]).toBeUndefined();
+    expect(nodes.filter((node) => node === 'slow')).toHaveLength(1);
+  });
+});
+
+describe('Scheduler, cold models', () => {
+  const cold = { models: [{ state: 'cold' }] } as const;
+
+  it('commands one load, however many jobs wait for it, and keeps them held meanwhile', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', cold);
+    const jobs = Array.from({ length: 5 }, () => hold(cluster));
+    await cluster.clock.advance(2_000);
+    node.report([{ state: 'loading' }]);
+    expect(node.link.loads).toHaveLength(1);
+    expect(node.link.loads[0]?.command).toMatchObject({ engineId: 'ollama', model: 'llama3.2:latest' });
+    expect(jobs.every((job) => job.places.length === 0)).toBe(true);
+    node.report([{ state: 'hot' }]);
+    node.link.loads[0]?.resolve();
+    await settled();
+    expect(jobs.map((job) => job.node)).toEqual(['a', undefined, undefined, undefined, undefined]);
+  });
+
+  it('binds as soon as the load is done, though the report of it comes later, and commands no second one', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', cold);
+    const job = hold(cluster);
+    await cluster.clock.advance(3_000);
+    node.link.loads[0]?.resolve();
+    await settled();
+    expect(job.node).toBe('a');
+    release(cluster, job);
+    hold(cluster);
+    expect(node.link.loads).toHaveLength(1);
+    expect(cluster.placement('a').rates.loadMs).toBe(3_000);
+  });
+
+  it('lets a job go elsewhere while its load runs', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', cold);
+    const job = hold(cluster);
+    cluster.join('b');
+    expect(job.node).toBe('b');
+  });
+
+  it('tells the job why the load failed, and tries the place again for others after a rest', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', cold);
+    const job = hold(cluster);
+    node.link.loads[0]?.reject(new ClusterError('engine-failed', 'out of memory'));
+    await settled();
+    expect(job.refusals.map((error) => error.message)).toEqual(['out of memory']);
+    const next = hold(cluster);
+    expect(node.link.loads).toHaveLength(1);
+    await cluster.clock.advance(2_000);
+    expect(node.link.loads).toHaveLength(2);
+    node.link.loads[1]?.resolve();
+    await settled();
+    expect(next.node).toBe('a');
+  });
+
+  it('takes a job whose load failed to the next best place', async () => {
+    const cluster = new FakeCluster();
+    const first = cluster.join('a', cold);
+    const job = hold(cluster);
+    const second = cluster.join('b', cold);
+    first.link.loads[0]?.reject(new ClusterError('engine-failed', 'no'));
+    await settled();
+    expect(second.link.loads).toHaveLength(1);
+    second.link.loads[0]?.resolve();
+    await settled();
+    expect(job.node).toBe('b');
+  });
+
+  it('gives a load up that takes too long', async () => {
+    const cluster = new FakeCluster({ modelLoadMaxMs: 5_000 });
+    const node = cluster.join('a', cold);
+    const job = hold(cluster);
+    await cluster.clock.advance(5_001);
+    expect(node.link.loads[0]?.signal.aborted).toBe(true);
+    expect(job.refusals).toHaveLength(1);
+  });
+
+  it('reloads for a larger context, and pins that from then on', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { models: [{ numCtx: 4_096, contextLength: 32_768 }] });
+    const job = hold(cluster, { numCtx: 16_384 });
+    expect(node.link.loads.map((load) => load.command.pins.numCtx)).toEqual([16_384]);
+    node.link.loads[0]?.resolve();
+    await settled();
+    expect(job.place.pins.numCtx).toBe(16_384);
+  });
+
+  it('asks an engine that gives less context than it was asked for not again and again', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { models: [{ numCtx: 4_096 }] });
+    const job = hold(cluster, { numCtx: 16_384 });
+    node.link.loads[0]?.resolve();
+    await settled();
+    node.report([{ numCtx: 4_096 }]);
+    expect(job.node).toBe('a');
+    release(cluster, job);
+    hold(cluster, { numCtx: 16_384 });
+    expect(node.link.loads).toHaveLength(1);
+  });
+
+  it('makes room by unloading the idle model that was used least lately, never one with jobs', async () => {
+    const cluster = new FakeCluster();
+    const names = ['m1', 'm2', 'm3'];
+    const models = names.map((name) => ({ name, state: name === 'm3' ? 'cold' : 'hot', parallel: 32 }) as const);
+    const node = cluster.join('a', { lanes: 4, models });
+    const line = (name: string) => ({ line: name, targets: [`${name}:latest`] });
+    release(cluster, hold(cluster, line('m1')));
+    await cluster.clock.advance(1_000);
+    const busy = hold(cluster, line('m2'));
+    const wanted = hold(cluster, line('m3'));
+    await settled();
+    expect(node.link.unloads.map((command) => command.model)).toEqual(['m1']);
+    expect(node.link.loads.map((load) => load.command.model)).toEqual(['m3']);
+    expect(hold(cluster, line('m1')).places).toEqual([]);
+    expect(busy.node).toBe('a');
+    node.link.loads[0]?.resolve();
+    await settled();
+    expect(wanted.node).toBe('a');
+  });
+
+  it('makes resident on behalf of a client, where it is cheapest', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', cold);
+    const done = cluster.scheduler.makeResident({
+      targets: ['llama3.2:latest'],
+      onlyNode: undefined,
+      numCtx: undefined,
+      keepAliveSeconds: -1,
+    });
+    expect(node.link.loads.map((load) => load.command.pins)).toEqual([{ keepAliveSeconds: -1 }]);
+    node.link.loads[0]?.resolve();
+    await done;
+    const missing = { targets: ['x:latest'], onlyNode: undefined, numCtx: undefined, keepAliveSeconds: undefined };
+    await expect(cluster.scheduler.makeResident(missing)).rejects.toMatchObject({ code: 'no-node' });
+  });
+});
+
+describe('Scheduler, jobs nothing can take', () => {
+  it('refuses at once what will not pass', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { models: [{ state: 'cold', sizeBytes: 100e9 }] });
+    expect(hold(cluster).refusals[0]).toMatchObject({ code: 'unsupported' });
+    expect(hold(cluster, { targets: ['gone:latest'] }).refusals[0]).toMatchObject({ code: 'no-node' });
+  });
+
+  it('waits 10 s for a node that left to come back', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a').leave();
+    const job = hold(cluster);
+    await cluster.clock.advance(9_000);
+    expect(job.refusals).toEqual([]);
+    cluster.join('a', { epoch: 2 });
+    expect(job.node).toBe('a');
+  });
+
+  it('refuses all that wait when the 10 s are over, not one after the other', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    node.suspect();
+    const jobs = [hold(cluster), hold(cluster), hold(cluster)];
+    await cluster.clock.advance(5_000);
+    const late = hold(cluster);
+    await cluster.clock.advance(5_000);
+    expect(jobs.map((job) => job.refusals.length)).toEqual([1, 1, 1]);
+    expect(jobs[0]?.refusals[0]).toMatchObject({ code: 'no-node' });
+    expect(late.refusals).toEqual([]);
+    await cluster.clock.advance(5_000);
+    expect(late.refusals).toHaveLength(1);
+    expect(cluster.scheduler.heldJobs).toBe(0);
+  });
+
+  it('counts the 10 s anew when something could take it in between', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    hold(cluster);
+    const job = hold(cluster);
+    node.suspect();
+    await cluster.clock.advance(8_000);
+    cluster.scheduler.capacityChanged();
+    node.recover();
+    await cluster.clock.advance(8_000);
+    node.suspect();
+    cluster.scheduler.capacityChanged();
+    await cluster.clock.advance(8_000);
+    expect(job.refusals).toEqual([]);
+  });
+
+  it.each([
+    ['suspect', (node: ReturnType<FakeCluster['join']>) => node.suspect()],
+    ['draining', (node: ReturnType<FakeCluster['join']>) => node.report([{}], { draining: true })],
+    ['with its engine down', (node: ReturnType<FakeCluster['join']>) => node.reportHealth('down')],
+  ])('binds nothing to a node that is %s', (_, change) => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    change(node);
+    expect(hold(cluster).places).toEqual([]);
+    expect(node.lanes[0]?.calls).toEqual([]);
+  });
+
+  it('looks again when a rest is over, also when another timer came first', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    cluster.join('b');
+    cluster.scheduler.rest(cluster.placement('b'), 1_000);
+    cluster.scheduler.rest(cluster.placement('a'), 4_000);
+    const [first, second] = [hold(cluster), hold(cluster)];
+    await cluster.clock.advance(1_000);
+    expect([first?.node, second?.node]).toEqual(['b', undefined]);
+    await cluster.clock.advance(3_000);
+    expect(second?.node).toBe('a');
+  });
+
+  it('looks again when a place that gave the job back is open to it again', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    cluster.join('b');
+    const job = new RecordingJob('given-back', { heldSince: cluster.clock.now() });
+    hold(cluster, { onlyNode: 'b' });
+    job.exclude(cluster.placement('a'), cluster.clock.now() + 100, new ClusterError('no-node', 'no slot'));
+    cluster.scheduler.hold(job);
+    expect(job.places).toEqual([]);
+    await cluster.clock.advance(100);
+    expect(job.node).toBe('a');
+  });
+
+  it('says what the last attempt said, where there was one', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a');
+    const job = new RecordingJob('failed', { heldSince: cluster.clock.now() });
+    job.exclude(cluster.placement('a'), Number.POSITIVE_INFINITY, new ClusterError('engine-failed', 'CUDA error'));
+    cluster.scheduler.hold(job);
+    expect(job.refusals.map((error) => error.message)).toEqual(['CUDA error']);
+  });
+});
+
+describe('Scheduler, called back while it calls', () => {
+  it('places a job that is given back at once, and those behind it, each on one lane', () => {
+    const cluster = new FakeCluster();
+    for (const name of ['a', 'b']) cluster.join(name);
+    const blocker = [hold(cluster), hold(cluster)];
+    const jobs = [hold(cluster), hold(cluster)];
+    const [first] = jobs;
+    if (first === undefined) return;
+    let refusedBy: string | undefined;
+    first.onPlaced = (placed) => {
+      if (refusedBy !== undefined) return;
+      refusedBy = placed.placement.node;
+      first.exclude(placed.placement, Number.POSITIVE_INFINITY, new ClusterError('no-node', 'given back'));
+      cluster.scheduler.release(placed);
+      cluster.scheduler.hold(first);
+    };
+    for (const job of blocker) release(cluster, job);
+    expect(jobs.map((job) => job.node).toSorted()).toEqual(['a', 'b']);
+    expect(first.node).not.toBe(refusedBy);
+    expect([cluster.scheduler.runningJobs, cluster.scheduler.heldJobs]).toEqual([2, 0]);
+  });
+});
