@@ -61,6 +61,7 @@ export class ClusterInference implements Inference {
     record: RequestRecord,
     signal: AbortSignal,
   ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
+    const since = this.#deps.clock.now();
     for (;;) {
       await new Promise<void>((resolve) => this.#deps.clock.schedule(settlingPollMs, resolve));
       if (signal.aborted) throw this.#noteFailure(record, toClusterError(signal.reason));
@@ -71,7 +72,10 @@ export class ClusterInference implements Inference {
         if (this.#deps.clock.now() < this.#settledAt) continue;
         throw this.#noteFailure(record, inWordsOf(record, toClusterError(thrown)));
       }
-      yield* this.#start(request, record, resolved, signal);
+      const { deadlineMs } = request;
+      const waitedMs = this.#deps.clock.now() - since;
+      const late = deadlineMs === undefined ? request : { ...request, deadlineMs: deadlineMs - waitedMs };
+      yield* this.#start(late, record, resolved, signal);
       return;
     }
   }
