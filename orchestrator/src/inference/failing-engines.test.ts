@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settled } from '../testing/hand-clock.ts';
+import { InferenceBed } from './inference-bed.ts';
+
+/** opossum knows no clock but the process's own. */
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const usage = { promptTokens: 20, completionTokens: 10 };
+
+describe('an engine that fails at once', () => {
+  it('attracts no load for being idle: its breaker opens and the others get the jobs', async () => {
+    const bed = new InferenceBed();
+    const facts = { lanes: 4, models: [{ parallel: 4 }] };
+    const [bad, good] = [bed.cluster.join('bad', facts), bed.cluster.join('good', facts)];
+    const given = () => bad.lanes.flatMap((lane) => lane.headers).length;
+    const burst = async (size: number) => {
+      const askings = Array.from({ length: size }, () => bed.run());
+      while (askings.some((asking) => !asking.isOver)) {
+        for (const lane of bad.busy) lane.fail('engine');
+        await bed.clock.advance(20);
+        for (const lane of good.busy) {
+          lane.text('ok');
+          lane.finish({ usage });
+        }
+        await settled();
+      }
+      return askings;
+    };
+    const first = await burst(16);
+    expect(first.flatMap((asking) => asking.errors)).toEqual([]);
+    expect(bed.cluster.placement('bad').breaker).toBe('open');
+    const before = given();
+    expect(before).toBeLessThanOrEqual(8);
+    const later = await burst(16);
+    expect(later.map((asking) => asking.text)).toEqual(new Array(16).fill('ok'));
+    expect(later.every((asking) => asking.record.attempts.length === 1)).toBe(true);
+    expect(given()).toBe(before);
+  });
+
+  it('is told at once where it is the only one', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('bad');
+    for (let count = 0; count < 5; count++) {
+      bed.run();
+      node.busyLane.fail('engine');
+      await settled();
+    }
+    const refused = bed.run();
+    await settled();
+    expect(refused.errors).toMatchObject([{ code: 'no-node', details: { retryAfterMs: 6_000 } }]);
+    expect(node.busy).toEqual([]);
+  });
+});
+
+describe('an engine that asks for a pause', () => {
+  it('rests as long as it asked, others are used meanwhile, and it counts as no fault', async () => {
+    const bed = new InferenceBed();
+    const [a, b] = [bed.cluster.join('a'), bed.cluster.join('b')];
+    const run = async () => {
+      const asking = bed.run();
+      b.busyLane.finish();
+      await settled();
+      expect(asking.record).toMatchObject({ state: 'done', node: 'b' });
+    };
+    const asking = bed.run();
+    a.busyLane.fail('rate-limited', { retryAfterMs: 5_000 });
+    await settled();
+    b.busyLane.finish();
+    await settled();
+    expect(asking.record).toMatchObject({ state: 'done', node: 'b' });
+    await run();
+    await bed.clock.advance(4_999);
+    await run();
+    await bed.clock.advance(1);
+    bed.run();
+    expect(a.busy).toHaveLength(1);
+    expect(bed.cluster.placement('a').breaker).toBe('closed');
+    expect(bed.cluster.placement('a').rates.errorRate).toBe(0);
+  });
+
+  it('alone is waited for, twice as long each time, until it answers', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a');
+    const asking = bed.run();
+    for (const restMs of [1_000, 2_000, 4_000]) {
+      node.busyLane.fail('rate-limited');
+      await bed.clock.advance(restMs - 1);
+      expect(node.busy).toEqual([]);
+      expect(asking.record.state).toBe('held');
+      await bed.clock.advance(1);
+    }
+    node.busyLane.finish();
+    await settled();
+    expect(asking.record.state).toBe('done');
+    expect(asking.record.attempts).toHaveLength(4);
+    bed.run();
+    node.busyLane.fail('rate-limited');
+    await bed.clock.advance(1_000);
+    expect(node.busy).toHaveLength(1);
+  });
+
+  it('many jobs of one moment are one time, not many in a row', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a', { lanes: 4, models: [{ parallel: 4 }] });
+    for (let count = 0; count < 4; count++) bed.run();
+    for (const lane of node.busy) lane.fail('rate-limited');
+    await bed.clock.advance(1_000);
+    expect(node.busy).toHaveLength(4);
+  });
+});
+
+it('an engine that refuses connections rests with all its models', async () => {
+  const bed = new InferenceBed();
+  const models = [{ name: 'llama3.2:latest' }, { name: 'qwen3:latest' }];
+  const [a, b] = [bed.cluster.join('a', { models }), bed.cluster.join('b', { lanes: 3, models })];
+  bed.run();
+  a.busyLane.fail('unreachable');
+  await settled();
+  expect(b.busy).toHaveLength(1);
+  bed.run({ facts: { model: 'qwen3' } });
+  expect(a.busy).toEqual([]);
+  expect(b.busy).toHaveLength(2);
+});
