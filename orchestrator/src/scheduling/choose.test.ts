@@ -167,7 +167,8 @@ describe('choose', () => {
     });
 
     it('prefer the one that is free', () => {
-      expect(pick([busy('a', 0.1), toPlacement('b', { lastBoundAt: 9 })])).toEqual(['bind', 'b']);
+      const choice = choose([busy('a', 0.1), toPlacement('b', { lastBoundAt: 9 })], toChoosableJob(), now);
+      expect(choice).toMatchObject({ action: 'bind', place: { node: 'b' }, decision: { reason: 'bound' } });
     });
   });
 

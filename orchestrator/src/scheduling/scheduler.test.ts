@@ -344,16 +344,13 @@ describe('Scheduler, cold models', () => {
   it('makes resident on behalf of a client, where it is cheapest', async () => {
     const cluster = new FakeCluster();
     const node = cluster.join('a', cold);
-    const done = cluster.scheduler.makeResident({
-      targets: ['llama3.2:latest'],
-      onlyNode: undefined,
-      numCtx: undefined,
-      keepAliveSeconds: -1,
-    });
+    const toResident = { targets: ['llama3.2:latest'], onlyNode: undefined, numCtx: undefined };
+    const done = cluster.scheduler.makeResident({ ...toResident, keepAliveSeconds: -1 });
+    const again = cluster.scheduler.makeResident({ ...toResident, keepAliveSeconds: 60 });
     expect(node.link.loads.map((load) => load.command.pins)).toEqual([{ keepAliveSeconds: -1 }]);
     node.link.loads[0]?.resolve();
-    await done;
-    const missing = { targets: ['x:latest'], onlyNode: undefined, numCtx: undefined, keepAliveSeconds: undefined };
+    await Promise.all([done, again]);
+    const missing = { ...toResident, targets: ['x:latest'], keepAliveSeconds: undefined };
     await expect(cluster.scheduler.makeResident(missing)).rejects.toMatchObject({ code: 'no-node' });
   });
 });
