@@ -55,6 +55,7 @@ describe('a client that leaves', () => {
     expect(asking.errors).toEqual([gone]);
     expect(asking.record).toMatchObject({ state: 'client-gone', attempts: [{ outcome: 'cancelled' }] });
     expect(placement.busyLanes).toBe(1);
+    expect(placement.served.engine.lanes.draining).toBe(1);
     expect(bed.cluster.scheduler.heldJobs).toBe(1);
     lane.text('lo');
     lane.end({ outcome: 'cancelled' });

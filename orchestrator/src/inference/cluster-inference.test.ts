@@ -122,6 +122,20 @@ describe('keep_alive 0', () => {
     expect(node.link.unloads).toHaveLength(1);
   });
 
+  it('even where the one who waits cannot be placed this moment', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a', { lanes: 2, models: [{ parallel: 2 }] });
+    bed.run(last);
+    const lane = node.busyLane;
+    bed.run();
+    node.busy.find((busy) => busy !== lane)?.decline();
+    expect(bed.cluster.scheduler.heldJobs).toBe(1);
+    lane.finish();
+    await settled();
+    expect(node.busy).toEqual([]);
+    expect(node.link.unloads).toEqual([]);
+  });
+
   it('nor while somebody uses it', async () => {
     const bed = new InferenceBed();
     const node = bed.cluster.join('a', { lanes: 2, models: [{ parallel: 2 }] });

@@ -219,10 +219,12 @@ describe('the deadline of the first event', () => {
     await finish(b, asking, 'from b');
     expect(asking.text).toBe('from b');
     expect(asking.record.attempts.map((attempt) => attempt.outcome)).toEqual(['failed', 'done']);
-    expect(bed.cluster.placement('a').rates.errorRate).toBeGreaterThan(0);
+    const { errorRate } = bed.cluster.placement('a').rates;
+    expect(errorRate).toBeGreaterThan(0);
     lane.text('too late');
     expect(bed.cluster.placement('a').busyLanes).toBe(1);
-    lane.end({ outcome: 'cancelled' });
+    lane.fail('engine');
+    expect(bed.cluster.placement('a').rates.errorRate).toBe(errorRate);
     expect(bed.cluster.placement('a').busyLanes).toBe(0);
   });
 
@@ -236,6 +238,32 @@ describe('the deadline of the first event', () => {
     expect(a.busyLane.wasCancelled).toBe(false);
     await bed.clock.advance(250);
     expect(a.busyLane.wasCancelled).toBe(true);
+  });
+
+  it('the longest wait counts even where there is nobody else', async () => {
+    const bed = new InferenceBed({ firstEventMaxMs: 120_000 });
+    const a = bed.cluster.join('a');
+    const asking = bed.run();
+    await bed.clock.advance(120_000);
+    expect(asking.errors).toEqual([]);
+    await bed.clock.advance(250);
+    expect(a.busyLane.wasCancelled).toBe(true);
+    expect(asking.errors).toMatchObject([
+      { code: 'engine-failed', message: expect.stringContaining('no first event') },
+    ]);
+  });
+
+  it('lets a slow answer be where no try is left', async () => {
+    const bed = new InferenceBed();
+    const a = bed.cluster.join('a');
+    await train(bed, a, 20);
+    const asking = bed.run();
+    const b = bed.cluster.join('b');
+    while (bed.budget.take(bed.clock.now()));
+    await bed.clock.advance(2_000);
+    expect(b.busy).toEqual([]);
+    await finish(a, asking, 'slow');
+    expect(asking.errors).toEqual([]);
   });
 
   it('with fewer samples only the longest wait counts', async () => {

@@ -111,7 +111,6 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
 
   placed(placed: Placed): void {
     const { placement, decision } = placed;
-    const { facts } = this.#request;
     const attemptRecord: AttemptRecord = {
       node: placement.node,
       engineId: placement.engineId,

@@ -18,7 +18,7 @@ const model = 'llama3.2:latest';
 /** A node whose model rests after five faults. */
 async function setUp(facts: NodeFacts = { lanes: 2, models: [{ parallel: 2 }] }) {
   const cluster = new FakeCluster();
-  new Prober({ scheduler: cluster.scheduler, clock: cluster.clock, logger: silentLogger });
+  const prober = new Prober({ scheduler: cluster.scheduler, clock: cluster.clock, logger: silentLogger });
   const node = cluster.join('garage', facts);
   const placement = cluster.placement('garage');
   for (let count = 0; count < 5; count++) {
@@ -26,7 +26,7 @@ async function setUp(facts: NodeFacts = { lanes: 2, models: [{ parallel: 2 }] })
     await settled();
   }
   expect(placement.breaker).toBe('open');
-  return { cluster, node, placement };
+  return { cluster, node, placement, prober };
 }
 
 /** Both clocks. */
