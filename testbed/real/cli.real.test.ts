@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
+import { ollamaEnv } from './engines/real-ollama.ts';
 import { quietOllama } from './quiet-ollama.ts';
 import { findRealEngines } from './real-engines.ts';
 import { resultText, thoughtText, voiceText } from './spoken-texts.ts';
@@ -27,7 +28,7 @@ describe.skipIf(missing)("Ollama's own command line", () => {
     await callWire(String(engineUrl), { name: '', method: 'POST', path: '/api/copy', body: copy });
     await quietOllama(String(engineUrl));
     home = await mkdtemp(path.join(tmpdir(), 'waggle-cli-'));
-    cluster = await ProcessCluster.start({ agents: [{ name: 'desk', engineUrl: String(engineUrl) }] });
+    cluster = await ProcessCluster.start({ agents: [{ name: 'desk', engineUrl: String(engineUrl), env: ollamaEnv }] });
   });
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]();

@@ -3,6 +3,7 @@ import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../src/cluster/collect.ts';
 import { ProcessCluster } from '../src/cluster/process-cluster.ts';
+import { ollamaEnv } from './engines/real-ollama.ts';
 import { findRealEngines } from './real-engines.ts';
 import { reportText, resultText, thoughtText, voiceText } from './spoken-texts.ts';
 import { callWire } from './wire-call.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   if (missing) return;
   cluster = await ProcessCluster.start({
     agents: [
-      { name: 'desk', engineUrl },
+      { name: 'desk', engineUrl, env: ollamaEnv },
       { name: 'server', engineUrl: llamaServer },
       { name: 'embedder', engineUrl: llamaEmbedder },
     ],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClientLoad, type LoadRequest, tally, troubles } from '../src/cluster/client-load.ts';
 import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
-import { RealOllama } from './engines/real-ollama.ts';
+import { ollamaEnv, RealOllama } from './engines/real-ollama.ts';
 import { findRealEngines } from './real-engines.ts';
 import { voiceText } from './spoken-texts.ts';
 import { callWire } from './wire-call.ts';
@@ -28,8 +28,8 @@ describe.skipIf(secondOllama === undefined || toolsFolder === undefined)('two ma
     doomed = await RealOllama.start(String(toolsFolder));
     cluster = await ProcessCluster.start({
       agents: [
-        { name: 'doomed', engineUrl: doomed.url },
-        { name: 'sturdy', engineUrl: String(secondOllama) },
+        { name: 'doomed', engineUrl: doomed.url, env: ollamaEnv },
+        { name: 'sturdy', engineUrl: String(secondOllama), env: ollamaEnv },
       ],
     });
   });

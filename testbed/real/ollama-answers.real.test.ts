@@ -3,6 +3,7 @@ import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
 import { comparedCalls } from './calls.ts';
 import { compareAnswers } from './compare-answers.ts';
 import { type IntendedDifference, intendedDifferences } from './differences.ts';
+import { ollamaEnv } from './engines/real-ollama.ts';
 import { quietOllama } from './quiet-ollama.ts';
 import { findRealEngines } from './real-engines.ts';
 import { callWire } from './wire-call.ts';
@@ -22,7 +23,7 @@ describe.skipIf(direct === undefined || behind === undefined)(
         await callWire(String(url), spare);
         await quietOllama(String(url));
       }
-      cluster = await ProcessCluster.start({ agents: [{ name: 'desk', engineUrl: String(behind) }] });
+      cluster = await ProcessCluster.start({ agents: [{ name: 'desk', engineUrl: String(behind), env: ollamaEnv }] });
       await until(
         async () =>
           (await callWire(cluster.url, { name: '', method: 'GET', path: '/api/ps' })).text === '{"models":[]}',

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 export interface EngineCommand {
   readonly command: string;
   readonly args: readonly string[];
-  readonly cwd?: string;
+  /** Added to this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Resolves once it serves. */
   ready(process: EngineProcess): Promise<void>;
 }
@@ -30,20 +31,20 @@ export class EngineProcess implements AsyncDisposable {
     const child = spawn(command.command, command.args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+      env: { ...process.env, ...command.env },
     });
-    const process = new EngineProcess(child);
+    const started = new EngineProcess(child);
     const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`${command.command} ended with ${String(code)}:\n${process.output}`);
+      throw new Error(`${command.command} ended with ${String(code)}:\n${started.output}`);
     });
     ended.catch(() => undefined);
     try {
-      await Promise.race([command.ready(process), ended]);
+      await Promise.race([command.ready(started), ended]);
     } catch (thrown) {
-      await process[Symbol.asyncDispose]();
+      await started[Symbol.asyncDispose]();
       throw thrown;
     }
-    return process;
+    return started;
   }
 
   get output(): string {

@@ -4,6 +4,9 @@ import { freePort } from '../../src/cluster/free-port.ts';
 import { until } from '../../src/cluster/process-cluster.ts';
 import { EngineProcess } from './engine-process.ts';
 
+/** For the agent in front of one too. All models of the suite stay loaded: which goes first is a matter of timing. */
+export const ollamaEnv = { OLLAMA_MAX_LOADED_MODELS: '8' };
+
 /** A real Ollama with the models voice, thinker, endless, slow and tiny-embed. */
 export class RealOllama implements AsyncDisposable {
   readonly url: string;
@@ -19,6 +22,7 @@ export class RealOllama implements AsyncDisposable {
     const script = await EngineProcess.start({
       command: path.join(toolsFolder, 'real-ollama/start.sh'),
       args: [String(port), String(parallel)],
+      env: ollamaEnv,
       ready: (process) => until(async () => process.output.includes('with models'), 60_000),
     });
     return new RealOllama(`http://127.0.0.1:${port}`, script);

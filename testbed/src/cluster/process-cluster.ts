@@ -9,6 +9,7 @@ export interface AgentOptions {
   /** As LLAMA_BASE_URL: `…/v1` is OpenAI-compatible, else Ollama. */
   readonly engineUrl: string;
   readonly slots?: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ProcessClusterOptions {
@@ -155,6 +156,7 @@ async function toAgent(agent: AgentOptions, grpcAddress: string, folder: string)
     env: {
       LLAMA_BASE_URL: agent.engineUrl,
       ...(agent.slots === undefined ? {} : { QUEUE_CONCURRENCY: String(agent.slots) }),
+      ...agent.env,
     },
   });
 }

@@ -17,6 +17,12 @@ function bareEnvironment(): Record<string, string> {
   return { PATH, HOME, ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }) };
 }
 
+const running = new Set<ChildProcess>();
+// A test run that ends in the middle leaves none behind.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** One of the two programs as a process of its own, with what it printed. */
 export class WaggleProcess implements AsyncDisposable {
   readonly #options: WaggleProcessOptions;
@@ -56,6 +62,8 @@ export class WaggleProcess implements AsyncDisposable {
       });
     }
     this.#child = child;
+    running.add(child);
+    child.on('exit', () => running.delete(child));
   }
 
   /** Sends a signal; `SIGSTOP` and `SIGCONT` freeze and thaw it. */
