@@ -28,7 +28,7 @@ export function createOutput(
   };
   return {
     json,
-    isLive: stdout.isTTY === true && !json,
+    isLive: stdout.isTTY && !json,
     print: (text) => {
       clear();
       stdout.write(`${text}\n`);
@@ -39,7 +39,7 @@ export function createOutput(
     },
     data: (value) => stdout.write(`${JSON.stringify(value)}\n`),
     progress: (text) => {
-      if (json || stderr.isTTY !== true) return;
+      if (json || !stderr.isTTY) return;
       clear();
       stderr.write(text.slice(0, Math.max(20, (stderr.columns ?? 80) - 1)));
       hasProgress = true;

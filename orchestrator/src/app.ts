@@ -120,7 +120,17 @@ export function createApp(deps: AppDeps): ServedApp {
     methodsOf,
   });
   return {
-    listener: createWebApp({ routes, methodsOf, gate, basePath: server.basePath, failures, cors, requestIds, running, clock }),
+    listener: createWebApp({
+      routes,
+      methodsOf,
+      gate,
+      basePath: server.basePath,
+      failures,
+      cors,
+      requestIds,
+      running,
+      clock,
+    }),
     running,
     dispose: () => pulse.stop(),
   };

@@ -39,7 +39,7 @@ async function run(config: CompiledConfig): Promise<void> {
   const data = openDataFolder(config.data);
   const logger = createWinstonLogger({
     level: config.logging.level,
-    isTerminal: process.stderr.isTTY === true,
+    isTerminal: process.stderr.isTTY,
     ...(config.logging.file && { file: config.logging.file }),
   });
   let orchestrator: Orchestrator;

@@ -75,7 +75,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     logger,
   };
   const inference = new ClusterInference(inferenceDeps, registry, () => aliases);
-  new Prober({ scheduler, clock, logger });
+  new Prober({ scheduler, clock, logger }).start();
 
   const joinToken = resolveJoinToken(cluster, data);
   const grpc = await startGrpcServer(

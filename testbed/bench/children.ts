@@ -6,14 +6,17 @@ const root = path.resolve(import.meta.dirname, '../..');
 
 /** A program of the repository in a process of its own, until disposed. */
 export class BenchChild implements AsyncDisposable {
+  /** The first line it printed. */
+  readonly line: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, line: string) {
     this.#child = child;
+    this.line = line;
   }
 
-  /** Resolves with the first line it prints. */
-  static async start(main: string, args: readonly string[]): Promise<{ child: BenchChild; line: string }> {
+  /** Resolves when it printed its first line. */
+  static async start(main: string, args: readonly string[]): Promise<BenchChild> {
     const child = spawn(process.execPath, [path.join(root, main), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8');
@@ -22,7 +25,7 @@ export class BenchChild implements AsyncDisposable {
       text += chunk;
     }
     child.stdout.resume();
-    return { child: new BenchChild(child), line: text.slice(0, text.indexOf('\n')) };
+    return new BenchChild(child, text.slice(0, text.indexOf('\n')));
   }
 
   get pid(): number {

@@ -24,7 +24,12 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   let failed = 0;
   const client = async () => {
     while (performance.now() < deadline) {
-      const response = await pool.request({ method: 'POST', path: options.path, body, headers: { 'content-type': 'application/json' } });
+      const response = await pool.request({
+        method: 'POST',
+        path: options.path,
+        body,
+        headers: { 'content-type': 'application/json' },
+      });
       for await (const chunk of response.body) bytes += (chunk as Buffer).length;
       if (response.statusCode === 200) requests++;
       else failed++;

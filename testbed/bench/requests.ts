@@ -41,7 +41,7 @@ export interface RequestBench {
 /** CPU per request of both tiers beside a bare node:http proxy in front of the same engine, in alternating rounds. */
 export async function benchRequests(seconds: number): Promise<RequestBench> {
   const models = workloads.map(({ words }) => ({ name: `words-${words}`, answer: { kind: 'words', count: words } }));
-  const { child: engine, line } = await BenchChild.start('testbed/src/engines/main.ts', [
+  await using engine = await BenchChild.start('testbed/src/engines/main.ts', [
     '--dialect',
     'vllm',
     '--port',
@@ -49,19 +49,28 @@ export async function benchRequests(seconds: number): Promise<RequestBench> {
     '--config',
     JSON.stringify({ models, slots: 1024, timeScale: 0, deltasPerWrite: 16 }),
   ]);
-  await using _engine = engine;
-  const { url: engineUrl } = JSON.parse(line) as { url: string };
+  const { url: engineUrl } = JSON.parse(engine.line) as { url: string };
   const proxyPort = await freePort();
-  const { child: proxy } = await BenchChild.start('testbed/bench/plain-proxy.ts', [String(proxyPort), new URL(engineUrl).host]);
-  await using _proxy = proxy;
+  await using proxy = await BenchChild.start('testbed/bench/plain-proxy.ts', [
+    String(proxyPort),
+    new URL(engineUrl).host,
+  ]);
   await using cluster = await ProcessCluster.start({
     agents: [{ name: 'bench', engineUrl: `${engineUrl}/v1`, slots: 1024 }],
     orchestratorArgs: ['--log-level', 'error'],
   });
-  const idleMegabytes = { orchestrator: residentMegabytes(cluster.orchestrator.pid), agent: residentMegabytes(cluster.agent('bench').pid) };
+  const idleMegabytes = {
+    orchestrator: residentMegabytes(cluster.orchestrator.pid),
+    agent: residentMegabytes(cluster.agent('bench').pid),
+  };
   const costs: RequestCosts[] = [];
   for (const workload of workloads) {
-    const body = { model: `words-${workload.words}`, stream: workload.stream, messages: [{ role: 'user', content: 'Say something short about bees, please.' }], max_tokens: 4096 };
+    const body = {
+      model: `words-${workload.words}`,
+      stream: workload.stream,
+      messages: [{ role: 'user', content: 'Say something short about bees, please.' }],
+      max_tokens: 4096,
+    };
     const load = { path: workload.path, body, inFlight };
     const proxied: number[] = [];
     const ours: { orchestrator: number; agent: number }[] = [];
@@ -69,7 +78,10 @@ export async function benchRequests(seconds: number): Promise<RequestBench> {
     await runLoad({ ...load, url: cluster.url, seconds: warmUpSeconds });
     for (let round = 0; round < rounds; round++) {
       proxied.push((await costOf({ ...load, url: `http://127.0.0.1:${proxyPort}`, seconds }, [proxy.pid]))[0] ?? 0);
-      const [orchestrator = 0, agent = 0] = await costOf({ ...load, url: cluster.url, seconds }, [cluster.orchestrator.pid, cluster.agent('bench').pid]);
+      const [orchestrator = 0, agent = 0] = await costOf({ ...load, url: cluster.url, seconds }, [
+        cluster.orchestrator.pid,
+        cluster.agent('bench').pid,
+      ]);
       ours.push({ orchestrator, agent });
     }
     const hop = median(proxied) / workload.per;

@@ -8,5 +8,8 @@ const { costs, idleMegabytes } = await benchRequests(Number(values.seconds));
 
 const format = (micros: number) => micros.toFixed(1).padStart(8);
 console.log(`${'µs of CPU'.padEnd(36)}   proxy  orchestr    agent   both/proxy`);
-for (const row of costs) console.log(`${row.name.padEnd(36)}${format(row.proxy)}${format(row.orchestrator)}${format(row.agent)}${row.ratio.toFixed(2).padStart(10)} ×`);
+for (const row of costs)
+  console.log(
+    `${row.name.padEnd(36)}${format(row.proxy)}${format(row.orchestrator)}${format(row.agent)}${row.ratio.toFixed(2).padStart(10)} ×`,
+  );
 console.log(`\nidle memory: orchestrator ${idleMegabytes.orchestrator} MB, agent ${idleMegabytes.agent} MB`);

@@ -69,7 +69,9 @@ export function addRequests(program: Command): void {
       const query = new URLSearchParams(
         Object.entries(options).filter(([name]) => ['model', 'node', 'state', 'limit'].includes(name)),
       );
-      const { requests } = (await client.get(`/api/requests?${query}`)) as { readonly requests: readonly RequestRow[] };
+      const { requests } = (await client.get(`/api/requests?${query.toString()}`)) as {
+        readonly requests: readonly RequestRow[];
+      };
       if (output.json) output.data({ requests });
       else
         output.print(

@@ -3,7 +3,7 @@ import type { EngineAddress } from './engine-address.ts';
 /** Where engines listen when nobody told them otherwise. */
 export const defaultOllamaUrl = 'http://127.0.0.1:11434';
 
-export const usualAddresses: readonly EngineAddress[] = [
+const usualAddresses: readonly EngineAddress[] = [
   { dialect: 'openai', url: 'http://127.0.0.1:8000/v1' }, // vLLM
   { dialect: 'openai', url: 'http://127.0.0.1:8080/v1' }, // llama-server, llama-swap
   { dialect: 'openai', url: 'http://127.0.0.1:1234/v1' }, // LM Studio

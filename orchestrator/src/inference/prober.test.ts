@@ -19,6 +19,7 @@ const model = 'llama3.2:latest';
 async function setUp(facts: NodeFacts = { lanes: 2, models: [{ parallel: 2 }] }) {
   const cluster = new FakeCluster();
   const prober = new Prober({ scheduler: cluster.scheduler, clock: cluster.clock, logger: silentLogger });
+  prober.start();
   const node = cluster.join('garage', facts);
   const placement = cluster.placement('garage');
   for (let count = 0; count < 5; count++) {

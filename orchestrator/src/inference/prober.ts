@@ -28,7 +28,11 @@ export class Prober {
     this.#scheduler = deps.scheduler;
     this.#clock = deps.clock;
     this.#logger = deps.logger;
-    deps.scheduler.onProbeDue((placement) => this.#probe(placement));
+  }
+
+  /** Follows the breakers from now on. */
+  start(): void {
+    this.#scheduler.onProbeDue((placement) => this.#probe(placement));
   }
 
   #probe(placement: ServedPlacement): void {

@@ -7,15 +7,18 @@ export interface RequestFilter {
   readonly limit: number;
 }
 
-const keptRequests = 1_000;
-
 /** The requests that run, and the last ones that ended: a ring in memory. */
 export class RequestLog {
   readonly #running = new Map<string, RequestRecord>();
-  readonly #ended: (RequestRecord | undefined)[] = new Array<RequestRecord | undefined>(keptRequests).fill(undefined);
+  readonly #ended: (RequestRecord | undefined)[];
   #next = 0;
   /** Totals since the start. */
   readonly totals = { requests: 0, failed: 0, clientGone: 0, promptTokens: 0, completionTokens: 0 };
+
+  /** `kept` is the number of ended requests that are remembered. */
+  constructor(kept: number) {
+    this.#ended = new Array<RequestRecord | undefined>(kept).fill(undefined);
+  }
 
   begin(record: RequestRecord): void {
     this.totals.requests++;
@@ -24,8 +27,10 @@ export class RequestLog {
 
   end(record: RequestRecord): void {
     if (this.#running.get(record.requestId) === record) this.#running.delete(record.requestId);
-    this.#ended[this.#next] = record;
-    this.#next = (this.#next + 1) % keptRequests;
+    if (this.#ended.length > 0) {
+      this.#ended[this.#next] = record;
+      this.#next = (this.#next + 1) % this.#ended.length;
+    }
     if (record.state === 'failed') this.totals.failed++;
     if (record.state === 'client-gone') this.totals.clientGone++;
     this.totals.promptTokens += record.usage?.promptTokens ?? 0;
@@ -47,7 +52,8 @@ export class RequestLog {
       found.push(record);
     };
     for (const record of [...this.#running.values()].toReversed()) take(record);
-    for (let age = 1; age <= keptRequests; age++) take(this.#ended[(this.#next - age + keptRequests) % keptRequests]);
+    const kept = this.#ended.length;
+    for (let age = 1; age <= kept; age++) take(this.#ended[(this.#next - age + kept) % kept]);
     return found;
   }
 }

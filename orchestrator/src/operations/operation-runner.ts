@@ -91,7 +91,7 @@ export class OperationRunner {
 
 async function* noContent(): AsyncGenerator<Uint8Array> {}
 
-export function toOperationError({ code, message, engineStatus, engineBody, retryAfterMs }: JobFailure): ClusterError {
+function toOperationError({ code, message, engineStatus, engineBody, retryAfterMs }: JobFailure): ClusterError {
   return new ClusterError(code, message, {
     details: {
       ...(engineStatus === undefined ? {} : { engineStatus }),

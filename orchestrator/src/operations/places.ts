@@ -27,7 +27,7 @@ export function placesOf(name: string, { registry, aliases }: OperationCluster):
   });
 }
 
-export function isReachable(engine: EngineView): boolean {
+function isReachable(engine: EngineView): boolean {
   return engine.node.link !== undefined && engine.node.state !== 'left' && engine.report.health === 'up';
 }
 

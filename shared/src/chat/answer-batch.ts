@@ -13,7 +13,7 @@ export const batchKind = {
 } as const;
 
 /** Any of these makes a batch the first event of an answer, after which no other node may take over. */
-export const committingKinds =
+const committingKinds =
   batchKind.text | batchKind.thinking | batchKind.toolCall | batchKind.embeddings | batchKind.end;
 
 /**

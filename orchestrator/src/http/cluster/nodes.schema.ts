@@ -38,7 +38,7 @@ export const nodeSchema = z.strictObject({
   engines: z.array(engineSchema),
 });
 
-export const expectedNodeSchema = z.strictObject({
+const expectedNodeSchema = z.strictObject({
   name: z.string(),
   address: z.string().describe('HOST:PORT of its agent.'),
   state: z.enum(expectedStates),

@@ -26,7 +26,7 @@ export function createAdminGuard(rules: AdminRules): AdminGuard {
   };
 }
 
-export function createAdminCheck({ adminToken, remoteAdmin }: AdminRules): (incoming: IncomingMessage) => boolean {
+function createAdminCheck({ adminToken, remoteAdmin }: AdminRules): (incoming: IncomingMessage) => boolean {
   const expected = adminToken === undefined ? undefined : digest(adminToken);
   return (incoming) => {
     if (remoteAdmin || isLocalPeer(incoming)) return true;
