@@ -163,6 +163,7 @@ export class Attempt implements JobObserver {
     this.#isReleased = true;
     this.record.outcome ??= outcome;
     if (reason !== undefined) this.record.reason ??= reason;
-    this.#scheduler.release(this.placed);
+    if (outcome === 'lost') this.#scheduler.lose(this.placed);
+    else this.#scheduler.release(this.placed);
   }
 }

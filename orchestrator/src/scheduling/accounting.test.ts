@@ -15,15 +15,20 @@ class RandomCluster {
   #epoch = 0;
 
   join(name: string): void {
-    this.#nodes.get(name)?.lanes.forEach((lane) => this.#lose(lane));
+    const old = this.#nodes.get(name);
     const models = [{ parallel: 2 }, { name: 'qwen3:4b', state: 'cold' as const, parallel: 1 }];
     this.#nodes.set(name, this.cluster.join(name, { lanes: 2, models, epoch: ++this.#epoch }));
+    // The old connection breaks only after the new one is there.
+    for (const lane of old?.lanes ?? []) this.#lose(lane);
   }
 
   leave(name: string): void {
     const node = this.#nodes.get(name);
     if (node === undefined) return;
-    node.lanes.forEach((lane) => this.#lose(lane));
+    for (const lane of [...node.lanes]) {
+      this.#lose(lane);
+      node.closeLane(lane);
+    }
     node.leave();
     this.#nodes.delete(name);
   }
@@ -130,7 +135,9 @@ class RandomCluster {
   #lose(lane: unknown): void {
     for (const [placed, job] of [...this.#running]) {
       if (placed.lane !== lane) continue;
-      this.#release(placed);
+      this.#running.delete(placed);
+      this.cluster.scheduler.lose(placed);
+      this.cluster.scheduler.lose(placed);
       this.#retry(job, placed);
     }
   }
@@ -258,6 +265,6 @@ it('counts right whatever happens: no lane leaks, no job is on two lanes, none i
       }
       await random.finish();
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   );
 });

@@ -1,6 +1,6 @@
 import { cost } from './cost.ts';
 import type { CandidateCost, Decision } from './decision.ts';
-import { exclusion, softExclusion } from './eligibility.ts';
+import { exclusion, isSoft, softExclusion } from './eligibility.ts';
 import { findRoom } from './eviction.ts';
 import { type ChoosableJob, isBindable, isHotFor, type Placement } from './placement.ts';
 
@@ -32,17 +32,6 @@ const exploreEvery = 50;
 /** It may cost so many times what the cheapest would. */
 const exploreAtMost = 3;
 
-interface Rated {
-  readonly place: Placement;
-  readonly index: number;
-  readonly total: number;
-  /** Milliseconds from the moment it starts there. */
-  readonly work: number;
-  readonly bindable: boolean;
-  /** It could begin to load the model now. */
-  readonly loadable: boolean;
-}
-
 /** Pure: reads the places, changes nothing, never logs. */
 export function choose(
   places: readonly Placement[],
@@ -50,79 +39,72 @@ export function choose(
   now: number,
   claims: Claims = noClaims,
 ): Choice {
-  const { candidates, rated } = rate(places, job, now, claims);
-  const best = cheapest(rated);
-  const decide = (reason: Decision['reason'], chosen: Rated | undefined): Decision => ({
+  const candidates = rate(places, job, now, claims);
+  const decide = (reason: Decision['reason'], chosen: number): Decision => ({
     reason,
-    chosen: chosen?.index ?? -1,
+    chosen,
     candidates,
     heldMs: Math.max(0, now - job.heldSince),
   });
-  if (best === undefined) {
-    const decision = decide('none', undefined);
-    return { action: 'none', place: undefined, leaveBy: undefined, isOpen: false, decision };
+  const bestAt = cheapest(places, candidates, false);
+  const best = places[bestAt];
+  if (best === undefined)
+    return { action: 'none', place: best, leaveBy: undefined, isOpen: false, decision: decide('none', -1) };
+  if (candidates[bestAt]?.bindable === true) {
+    const forgottenAt = findForgotten(places, candidates, bestAt);
+    const forgotten = places[forgottenAt];
+    if (forgotten !== undefined) {
+      const decision = decide('explored', forgottenAt);
+      return { action: 'bind', place: forgotten, leaveBy: undefined, isOpen: true, decision };
+    }
+    const decision = decide(job.leaveBy === undefined ? 'bound' : 'waited', bestAt);
+    return { action: 'bind', place: best, leaveBy: undefined, isOpen: true, decision };
   }
-  if (best.bindable) {
-    const forgotten = rated.find((candidate) => isForgotten(candidate, best));
-    const reason = job.leaveBy === undefined ? 'bound' : 'waited';
-    return {
-      action: 'bind',
-      place: (forgotten ?? best).place,
-      leaveBy: undefined,
-      isOpen: true,
-      decision: forgotten === undefined ? decide(reason, best) : decide('explored', forgotten),
-    };
-  }
-  const free = cheapest(rated.filter((candidate) => candidate.bindable));
-  const cold = best.loadable;
+  const action = isLoadable(best, job, now) ? 'load' : 'wait';
+  const waiting = decide(action === 'load' ? 'loading' : 'waited', bestAt);
+  const freeAt = cheapest(places, candidates, true);
+  const free = places[freeAt];
   if (free === undefined) {
-    return {
-      action: cold ? 'load' : 'wait',
-      place: best.place,
-      leaveBy: undefined,
-      isOpen: rated.some((candidate) => candidate.loadable),
-      decision: decide(cold ? 'loading' : 'waited', best),
-    };
+    const isOpen = places.some((place, at) => isEligible(candidates[at]) && isLoadable(place, job, now));
+    return { action, place: best, leaveBy: undefined, isOpen, decision: waiting };
   }
   // Waiting is bounded by what it could save (ski rental), and decided once per job.
-  const leaveBy = job.leaveBy ?? now + Math.max(0, free.work - best.work);
+  const saved = workMs(candidates[freeAt]) - workMs(candidates[bestAt]);
+  const leaveBy = job.leaveBy ?? now + Math.max(0, saved);
   if (now >= leaveBy)
-    return { action: 'bind', place: free.place, leaveBy, isOpen: true, decision: decide('patience', free) };
-  return {
-    action: cold ? 'load' : 'wait',
-    place: best.place,
-    leaveBy,
-    isOpen: true,
-    decision: decide(cold ? 'loading' : 'waited', best),
-  };
+    return { action: 'bind', place: free, leaveBy, isOpen: true, decision: decide('patience', freeAt) };
+  return { action, place: best, leaveBy, isOpen: true, decision: waiting };
 }
 
-function rate(
-  places: readonly Placement[],
-  job: ChoosableJob,
-  now: number,
-  claims: Claims,
-): { candidates: CandidateCost[]; rated: Rated[] } {
-  const hard = places.map((place) => exclusion(place, job, now));
-  const soft = places.map((place, index) => (hard[index] === undefined ? softExclusion(place, job) : undefined));
-  const hasBetter = places.some((_, index) => hard[index] === undefined && soft[index] === undefined);
-  const candidates: CandidateCost[] = [];
-  const rated: Rated[] = [];
-  for (const [index, place] of places.entries()) {
-    const excluded = hard[index] ?? (hasBetter ? soft[index] : undefined);
-    const base = { node: place.node, engineId: place.engineId, model: place.model, prior: place.rates.samples === 0 };
-    if (excluded !== undefined) {
-      candidates.push({ ...base, excluded, bindable: false });
-      continue;
-    }
+function rate(places: readonly Placement[], job: ChoosableJob, now: number, claims: Claims): CandidateCost[] {
+  let hasBetter = false;
+  const exclusions = places.map((place) => {
+    const hard = exclusion(place, job, now);
+    if (hard !== undefined) return hard;
+    const soft = softExclusion(place, job);
+    if (soft === undefined) hasBetter = true;
+    return soft;
+  });
+  return places.map((place, at) => {
+    const { node, engineId, model } = place;
+    const prior = place.rates.samples === 0;
+    const reason = exclusions[at];
+    // What a place is worse at counts only where another is better.
+    if (reason !== undefined && (hasBetter || !isSoft(reason)))
+      return { node, engineId, model, prior, bindable: false, excluded: reason, terms: undefined };
     const terms = cost(place, job, now, claims.get(place));
-    const bindable = isBindable(place, job);
-    candidates.push({ ...base, bindable, terms });
-    const loadable = isLoadable(place, job, now);
-    const work = terms.rtt + terms.prefill + terms.decode;
-    rated.push({ place, index, total: terms.total, work, bindable, loadable });
-  }
-  return { candidates, rated };
+    return { node, engineId, model, prior, bindable: isBindable(place, job), excluded: undefined, terms };
+  });
+}
+
+function isEligible(candidate: CandidateCost | undefined): boolean {
+  return candidate?.terms !== undefined;
+}
+
+/** Milliseconds from the moment it starts there. */
+function workMs(candidate: CandidateCost | undefined): number {
+  const { terms } = candidate ?? {};
+  return terms === undefined ? 0 : terms.rtt + terms.prefill + terms.decode;
 }
 
 function isLoadable(place: Placement, job: ChoosableJob, now: number): boolean {
@@ -130,27 +112,41 @@ function isLoadable(place: Placement, job: ChoosableJob, now: number): boolean {
   return place.modelState === 'hot' || findRoom(place, now).inMs === 0;
 }
 
-/** Passed over so often that what is believed of it is old, and not so much dearer that finding out would hurt. */
-function isForgotten(candidate: Rated, best: Rated): boolean {
-  return (
-    candidate.place.passedOver >= exploreEvery && candidate.bindable && candidate.total <= best.total * exploreAtMost
-  );
+/** Passed over so often that what is believed of it is old, and not so much dearer that finding out would hurt; -1: none. */
+function findForgotten(places: readonly Placement[], candidates: readonly CandidateCost[], bestAt: number): number {
+  const limit = (candidates[bestAt]?.terms?.total ?? 0) * exploreAtMost;
+  return places.findIndex((place, at) => {
+    if (place.passedOver < exploreEvery) return false;
+    const candidate = candidates[at];
+    return candidate?.terms !== undefined && candidate.bindable && candidate.terms.total <= limit;
+  });
 }
 
-function cheapest(rated: readonly Rated[]): Rated | undefined {
+/** Index of the cheapest eligible place, or of the cheapest that is free; -1: there is none. */
+function cheapest(places: readonly Placement[], candidates: readonly CandidateCost[], onlyFree: boolean): number {
+  const totalOf = ({ terms, bindable }: CandidateCost) =>
+    terms === undefined || (onlyFree && !bindable) ? Number.POSITIVE_INFINITY : terms.total;
   let lowest = Number.POSITIVE_INFINITY;
-  for (const candidate of rated) lowest = Math.min(lowest, candidate.total);
+  for (const candidate of candidates) lowest = Math.min(lowest, totalOf(candidate));
+  if (lowest === Number.POSITIVE_INFINITY) return -1;
   const limit = Math.max(lowest * (1 + tieShare), lowest + tieMs);
-  let best: Rated | undefined;
-  for (const candidate of rated) {
-    if (candidate.total > limit) continue;
-    if (best === undefined || isBetterOfEquals(candidate, best)) best = candidate;
+  let best = -1;
+  for (let at = 0; at < candidates.length; at++) {
+    const candidate = candidates[at];
+    if (candidate === undefined || totalOf(candidate) > limit) continue;
+    if (best < 0 || isBetterOfEquals(places, candidates, at, best)) best = at;
   }
   return best;
 }
 
 /** Among equals: one that is free now, then the one not used for longest; never by position. */
-function isBetterOfEquals(a: Rated, b: Rated): boolean {
-  if (a.bindable !== b.bindable) return a.bindable;
-  return a.place.lastBoundAt < b.place.lastBoundAt;
+function isBetterOfEquals(
+  places: readonly Placement[],
+  candidates: readonly CandidateCost[],
+  a: number,
+  b: number,
+): boolean {
+  const isFree = candidates[a]?.bindable === true;
+  if (isFree !== candidates[b]?.bindable) return isFree;
+  return (places[a]?.lastBoundAt ?? 0) < (places[b]?.lastBoundAt ?? 0);
 }

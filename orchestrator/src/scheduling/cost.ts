@@ -59,6 +59,7 @@ const hot: Load = { inMs: 0, loadMs: 0, costMs: 0 };
 /** Uncached prompt tokens of jobs that have no first event yet: they are computed before ours. */
 function prefilling(place: Placement): number {
   let tokens = 0;
+  if (place.running.size === 0) return tokens;
   for (const job of place.running) if (job.firstEventAt === undefined) tokens += job.promptTokens;
   return tokens;
 }

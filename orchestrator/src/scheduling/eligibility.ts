@@ -6,8 +6,7 @@ export function exclusion(place: Placement, job: ChoosableJob, now: number): Exc
   if (job.onlyNode !== undefined && place.node !== job.onlyNode) return 'other-node';
   if (place.nodeState !== 'active') return place.nodeState;
   if (!place.engineUp) return 'engine-down';
-  const triedUntil = job.tried.get(place);
-  if (triedUntil !== undefined && now < triedUntil) return 'tried';
+  if (job.tried.size > 0 && now < (job.tried.get(place) ?? 0)) return 'tried';
   if (place.breaker === 'open') return 'breaker-open';
   // Where the model is hot, a generation of our own tries it out; else one job of a user may.
   if (place.breaker === 'half-open' && (place.modelState === 'hot' || place.probing)) return 'breaker-open';
@@ -22,10 +21,16 @@ export function exclusion(place: Placement, job: ChoosableJob, now: number): Exc
  */
 export function softExclusion(place: Placement, job: ChoosableJob): Exclusion | undefined {
   const offered = place.capabilities;
-  if (offered !== undefined && job.needs.some((need) => !offered.includes(need))) return 'capability';
+  if (offered !== undefined && job.needs.length > 0 && job.needs.some((need) => !offered.includes(need)))
+    return 'capability';
   if (job.numCtx !== undefined && (neededCtx(place, job) ?? 0) < job.numCtx) return 'context';
   // The token count is an estimate, so only a prompt that surely overflows is a reason.
   const room = Math.max(place.numCtx ?? 0, job.numCtx ?? 0);
   if (room > 0 && (job.promptTokens + (job.maxTokens ?? 0)) / 2 > room) return 'context';
   return undefined;
+}
+
+/** It may be out for being worse than others only. */
+export function isSoft(reason: Exclusion): boolean {
+  return reason === 'capability' || reason === 'context';
 }

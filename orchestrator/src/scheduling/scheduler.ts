@@ -53,6 +53,8 @@ export class Scheduler implements CapacityListener {
   readonly #queue = new HoldQueue<HeldJob>();
   readonly #rates = new ClusterRates();
   readonly #placements = new WeakMap<ServedModel, ServedPlacement>();
+  /** The registry gives the same list as long as it does not change. */
+  readonly #placesOf = new WeakMap<readonly ServedModel[], readonly ServedPlacement[]>();
   readonly #running = new Set<Placed>();
   /** Lines of which nothing can be placed until something changes. */
   readonly #closed = new Set<string>();
@@ -202,6 +204,13 @@ export class Scheduler implements CapacityListener {
     placed.placement.served.engine.lanes.drain(placed.lane);
   }
 
+  /** The lane broke under the job: nothing more is bound to it. */
+  lose(placed: Placed): void {
+    if (!this.#running.delete(placed)) return;
+    placed.placement.served.engine.lanes.close(placed.lane);
+    this.capacityChanged();
+  }
+
   /** The lane is free again (or gone). */
   release(placed: Placed): void {
     if (!this.#running.delete(placed)) return;
@@ -281,8 +290,14 @@ export class Scheduler implements CapacityListener {
     return this.#strand(job, excluded, now);
   }
 
-  #places(target: string): ServedPlacement[] {
-    return this.#registry.places(target).map((served) => this.placement(served));
+  #places(target: string): readonly ServedPlacement[] {
+    const all = this.#registry.places(target);
+    let places = this.#placesOf.get(all);
+    if (places === undefined) {
+      places = all.map((served) => this.placement(served));
+      this.#placesOf.set(all, places);
+    }
+    return places;
   }
 
   #follow(job: HeldJob, choice: Choice, now: number): Outcome {
