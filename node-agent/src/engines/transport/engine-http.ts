@@ -1,9 +1,8 @@
 import type { EngineHeaders } from '@waggle/shared/dialects/dialect.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
-import type { Dispatcher } from 'undici';
-import Client from 'undici/lib/dispatcher/client.js';
 import { toCallFailure } from './call-failure.ts';
 import type { CallFailure, CallObserver, EngineRequest, RunningCall } from './engine-call.ts';
+import { type ConnectionUser, type HttpAddress, HttpConnection } from './http-connection.ts';
 
 export interface EngineHttpOptions {
   /** Scheme, host and port. */
@@ -21,19 +20,26 @@ export interface EngineHttpOptions {
 export class EngineHttp {
   readonly origin: string;
   readonly #clock: Clock;
-  /** Of a request with a JSON body, and of one without a body: made once. */
-  readonly #jsonHeaders: readonly string[];
-  readonly #bareHeaders: readonly string[];
-  readonly #idle: Connection[] = [];
-  readonly #connections = new Set<Connection>();
+  readonly #address: HttpAddress;
+  /** What every request says, line by line. */
+  readonly #ownLines: string;
+  readonly #idle: IdleConnection[] = [];
+  readonly #connections = new Set<HttpConnection>();
   #lastByteAt = Number.NEGATIVE_INFINITY;
-  #closed = false;
+  #isClosed = false;
+  #isSweeping = false;
 
   constructor({ origin, apiKey, clock }: EngineHttpOptions) {
+    const { protocol, hostname, port, host } = new URL(origin);
     this.origin = origin;
     this.#clock = clock;
-    this.#bareHeaders = apiKey === undefined ? [] : ['authorization', `Bearer ${apiKey}`];
-    this.#jsonHeaders = [...this.#bareHeaders, 'content-type', 'application/json'];
+    const isSecure = protocol === 'https:';
+    this.#address = {
+      isSecure,
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? (isSecure ? 443 : 80) : Number(port),
+    };
+    this.#ownLines = `host: ${host}\r\n${apiKey === undefined ? '' : `authorization: Bearer ${apiKey}\r\n`}`;
   }
 
   /** When the engine last sent anything, on the clock; proves it alive however busy it is. */
@@ -46,116 +52,112 @@ export class EngineHttp {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    const all = [...this.#connections];
-    this.#connections.clear();
+    this.#isClosed = true;
     this.#idle.length = 0;
-    await Promise.all(all.map(({ client }) => client.destroy()));
+    await Promise.all([...this.#connections].map((each) => new Promise<void>((resolve) => each.destroy(resolve))));
   }
 
   readonly #host: CallHost = {
-    take: (fresh) => {
-      if (!fresh) {
-        const idle = this.#idle.pop();
-        if (idle !== undefined) return idle;
-      }
-      const connection = new Connection(this.origin);
-      this.#connections.add(connection);
-      return connection;
-    },
+    take: (fresh) => (fresh ? undefined : this.#takeIdle()) ?? this.#open(),
     give: (connection) => {
-      if (this.#closed || this.#idle.length >= idleMax) this.#host.drop(connection);
-      else this.#idle.push(connection);
-    },
-    drop: (connection, closed) => {
-      this.#connections.delete(connection);
-      connection.destroy(closed);
+      if (!connection.isUsable) return;
+      if (this.#isClosed || this.#idle.length >= idleMax) return connection.destroy();
+      connection.rest();
+      const { keepMs: told } = connection;
+      const keepMs = told === undefined ? idleMaxMs : Math.min(idleMaxMs, told - keepMarginMs);
+      this.#idle.push({ connection, until: this.#clock.now() + keepMs });
+      this.#sweepLater();
     },
     sawBytes: () => {
       this.#lastByteAt = this.#clock.now();
     },
     now: () => this.#clock.now(),
-    headersFor: (request) => this.#headersFor(request),
+    headOf: (request) => this.#headOf(request),
   };
 
-  #headersFor({ body, contentLength }: EngineRequest): readonly string[] {
-    if (body === undefined) return this.#bareHeaders;
-    if (!isStream(body)) return this.#jsonHeaders;
-    const length = contentLength === undefined ? [] : ['content-length', String(contentLength)];
-    return [...this.#bareHeaders, 'content-type', 'application/octet-stream', ...length];
+  #open(): HttpConnection {
+    const connection = new HttpConnection(this.#address, (gone) => this.#connections.delete(gone));
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #takeIdle(): HttpConnection | undefined {
+    const now = this.#clock.now();
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      const { connection, until } = idle;
+      if (!connection.isUsable) continue;
+      if (until > now) {
+        connection.wake();
+        return connection;
+      }
+      connection.destroy();
+    }
+    return undefined;
+  }
+
+  #headOf({ method, path, body, contentLength }: EngineRequest): string {
+    const start = `${method} ${path} HTTP/1.1\r\n${this.#ownLines}`;
+    if (body === undefined) return `${start}\r\n`;
+    if (body instanceof Uint8Array) {
+      return `${start}content-type: application/json\r\ncontent-length: ${body.byteLength}\r\n\r\n`;
+    }
+    return `${start}content-type: application/octet-stream\r\ncontent-length: ${contentLength ?? 0}\r\n\r\n`;
+  }
+
+  #sweepLater(): void {
+    if (this.#isSweeping || this.#isClosed) return;
+    this.#isSweeping = true;
+    this.#clock.schedule(idleMaxMs, () => {
+      this.#isSweeping = false;
+      const now = this.#clock.now();
+      const kept = this.#idle.filter(({ connection, until }) => {
+        const isKept = connection.isUsable && until > now;
+        if (!isKept) connection.destroy();
+        return isKept;
+      });
+      this.#idle.splice(0, this.#idle.length, ...kept);
+      if (kept.length > 0) this.#sweepLater();
+    });
   }
 }
 
-/** Idle connections close by themselves after seconds; this bounds what a burst leaves behind. */
+interface IdleConnection {
+  readonly connection: HttpConnection;
+  readonly until: number;
+}
+
+/** Idle connections are closed after seconds; this bounds what a burst leaves behind. */
 const idleMax = 256;
 /** Servers close idle connections after 5 s and more; ours go before theirs do. */
-const keepAliveMs = 4_000;
-const connectTimeoutMs = 5_000;
+const idleMaxMs = 4_000;
+const keepMarginMs = 1_000;
 /** A connection that was closed by the engine while our request was on its way shows at once. */
 const staleWithinMs = 1_000;
 
 interface CallHost {
   /** A connection for one call; `fresh`: not one that was used before. */
-  take(fresh: boolean): Connection;
-  give(connection: Connection): void;
-  drop(connection: Connection, closed?: () => void): void;
+  take(fresh: boolean): HttpConnection;
+  give(connection: HttpConnection): void;
   sawBytes(): void;
   now(): number;
-  headersFor(request: EngineRequest): readonly string[];
-}
-
-/** One keep-alive connection: it is dialled with the first call, and again when it was lost between calls. */
-class Connection {
-  readonly client: Client;
-  /** Sockets opened so far. */
-  opened = 0;
-  /** Whether the last of them is open, seen from here. */
-  isOpen = false;
-
-  constructor(origin: string) {
-    this.client = new Client(origin, {
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: keepAliveMs,
-      connect: { timeout: connectTimeoutMs },
-      allowH2: false,
-      maxHeaderSize: 65_536,
-    });
-    this.client.on('connect', () => {
-      this.opened++;
-      this.isOpen = true;
-    });
-    this.client.on('disconnect', () => {
-      this.isOpen = false;
-    });
-  }
-
-  destroy(closed: () => void = () => {}): void {
-    this.client.destroy(null, closed);
-  }
+  headOf(request: EngineRequest): string;
 }
 
 type CallState = 'running' | 'finished' | 'aborted';
 
-class Call implements RunningCall, Dispatcher.DispatchHandler {
+class Call implements RunningCall, ConnectionUser {
   readonly #request: EngineRequest;
   readonly #observer: CallObserver;
   readonly #host: CallHost;
-  #connection: Connection | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  /** Undefined once the answer is whole. */
+  #connection: HttpConnection | undefined;
   #state: CallState = 'running';
-  #begun = false;
-  #answered = false;
-  /** Number of the open socket the connection had at the start; 0: none. */
-  #socketAtStart = 0;
+  #wasAnswered = false;
   #startedAt = 0;
   #isRetry = false;
-  #chunks: Uint8Array[] = [];
-  #flushing = false;
-  #paused = false;
-  #complete = false;
-  #failure: CallFailure | undefined;
+  #isPaused = false;
+  /** What is to be said when the reader has caught up. */
+  #last: (() => void) | undefined;
 
   constructor(request: EngineRequest, observer: CallObserver, host: CallHost) {
     this.#request = request;
@@ -166,114 +168,79 @@ class Call implements RunningCall, Dispatcher.DispatchHandler {
   start(): this {
     const connection = this.#host.take(this.#isRetry);
     this.#connection = connection;
-    this.#socketAtStart = connection.isOpen ? connection.opened : 0;
     this.#startedAt = this.#host.now();
-    this.#begun = false;
-    const { method, path, body = null } = this.#request;
-    // undici takes any async iterable; its types name the common ones only.
-    const sent = body as Dispatcher.DispatchOptions['body'];
-    const headers = this.#host.headersFor(this.#request) as string[];
-    connection.client.dispatch({ method, path, headers, body: sent }, this);
+    const { method, body } = this.#request;
+    connection.send(this.#host.headOf(this.#request), body, method === 'HEAD', this);
     return this;
   }
 
   abort(closed: () => void = () => {}): void {
     if (this.#state !== 'running') return closed();
     this.#state = 'aborted';
-    this.#chunks = [];
-    this.#drop(closed);
+    if (this.#connection === undefined) closed();
+    else this.#connection.destroy(closed);
   }
 
   resume(): void {
-    if (!this.#paused || this.#state !== 'running') return;
-    this.#paused = false;
-    this.#flush();
-    if (!this.#paused && this.#connection !== undefined) this.#controller?.resume();
+    if (!this.#isPaused || this.#state !== 'running') return;
+    this.#isPaused = false;
+    if (this.#last !== undefined) this.#last();
+    else this.#connection?.resume();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    this.#begun = true;
-    if (this.#connection?.opened !== this.#socketAtStart) this.#socketAtStart = 0;
-  }
-
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: EngineHeaders): void {
-    if (status < 200 || this.#state !== 'running') return;
-    this.#answered = true;
+  head(status: number, headers: EngineHeaders): void {
+    if (this.#state !== 'running') return;
+    this.#wasAnswered = true;
     this.#host.sawBytes();
     this.#observer.head(status, headers);
   }
 
-  // The parser calls this for every HTTP chunk; those of one read belong together and go on together.
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  data(bytes: Buffer): void {
     if (this.#state !== 'running') return;
-    this.#chunks.push(chunk);
-    if (this.#flushing || this.#paused) return;
-    this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
+    this.#host.sawBytes();
+    if (this.#observer.data(bytes)) return;
+    this.#isPaused = true;
+    this.#connection?.pause();
   }
 
-  onResponseEnd(): void {
-    if (this.#state !== 'running') return;
-    this.#complete = true;
+  complete(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) this.#host.give(connection);
-    this.#flush();
+    if (connection !== undefined) {
+      if (this.#isPaused) connection.resume();
+      this.#host.give(connection);
+    }
+    this.#finish(() => this.#observer.ended());
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  broken(error: Error): void {
     if (this.#state !== 'running') return;
-    this.#drop();
-    if (this.#isStale()) {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined && this.#isStale(connection)) {
       this.#isRetry = true;
       this.start();
       return;
     }
-    // What came before the connection broke is read all the same, however slowly.
-    this.#failure = toCallFailure(error, this.#begun);
-    this.#flush();
+    const failure: CallFailure = toCallFailure(error, connection?.isOpen !== false);
+    this.#finish(() => this.#observer.failed(failure));
+  }
+
+  /** What came before is read first, however slowly. */
+  #finish(say: () => void): void {
+    if (this.#state !== 'running') return;
+    this.#last = () => {
+      this.#state = 'finished';
+      say();
+    };
+    if (!this.#isPaused) this.#last();
   }
 
   /** The engine closed an idle connection just as it was used again: it never saw the request. */
-  #isStale(): boolean {
-    if (this.#isRetry || this.#answered || this.#socketAtStart === 0 || !this.#begun || isStream(this.#request.body))
-      return false;
+  #isStale(connection: HttpConnection): boolean {
+    const { body } = this.#request;
+    const isRepeatable = body === undefined || body instanceof Uint8Array;
+    if (this.#isRetry || this.#wasAnswered || connection.answered === 0 || !isRepeatable) return false;
     return this.#host.now() - this.#startedAt < staleWithinMs;
   }
-
-  #flush(): void {
-    if (this.#state !== 'running' || this.#paused) return;
-    const chunks = this.#chunks;
-    const [first] = chunks;
-    if (first !== undefined) {
-      this.#chunks = [];
-      this.#host.sawBytes();
-      const bytes = chunks.length === 1 ? first : Buffer.concat(chunks);
-      if (!this.#observer.data(bytes)) {
-        // The observer may have resumed or aborted already.
-        this.#paused = true;
-        if (this.#connection !== undefined) this.#controller?.pause();
-        return;
-      }
-    }
-    if (this.#state !== 'running' || (!this.#complete && this.#failure === undefined)) return;
-    this.#state = 'finished';
-    if (this.#failure === undefined) this.#observer.ended();
-    else this.#observer.failed(this.#failure);
-  }
-
-  #drop(closed?: () => void): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    if (connection === undefined) closed?.();
-    else this.#host.drop(connection, closed);
-  }
-}
-
-function isStream(body: EngineRequest['body']): body is AsyncIterable<Uint8Array> {
-  return body !== undefined && !(body instanceof Uint8Array);
 }
