@@ -49,16 +49,18 @@ async function* pullAt(
   { runner, signal }: { readonly runner: OperationRunner; readonly signal: AbortSignal },
 ): AsyncGenerator<NodeLine> {
   const node = engine.node.name;
-  let isDone = false;
+  let success: NodeLine['fields'] | undefined;
   try {
     for await (const fields of readJsonLines(chunksOf(runner.run(engine, { name: 'pull', body }, signal)))) {
       const { error } = fields;
       if (error !== undefined)
         throw new ClusterError('engine-failed', typeof error === 'string' ? error : JSON.stringify(error));
-      if (fields['status'] === 'success') isDone = true;
-      yield { node, fields };
+      // A client stops reading at it and asks for the model: it is told when the node is known to have it.
+      if (fields['status'] === 'success') success = fields;
+      else yield { node, fields };
     }
-    if (!isDone) throw new ClusterError('engine-failed', 'the pull stopped before it was done');
+    if (success === undefined) throw new ClusterError('engine-failed', 'the pull stopped before it was done');
+    yield { node, fields: success };
   } catch (thrown) {
     yield { node, fields: {}, failure: toClusterError(thrown).message };
   }
