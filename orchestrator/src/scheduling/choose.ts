@@ -1,5 +1,5 @@
 import { cost } from './cost.ts';
-import type { CandidateCost, Decision } from './decision.ts';
+import type { CandidateCost, Decision, Exclusion } from './decision.ts';
 import { exclusion, isSoft, softExclusion } from './eligibility.ts';
 import { findRoom } from './eviction.ts';
 import { type ChoosableJob, isBindable, isHotFor, type Placement } from './placement.ts';
@@ -77,23 +77,19 @@ export function choose(
 }
 
 function rate(places: readonly Placement[], job: ChoosableJob, now: number, claims: Claims): CandidateCost[] {
-  let hasBetter = false;
-  const exclusions = places.map((place) => {
-    const hard = exclusion(place, job, now);
-    if (hard !== undefined) return hard;
-    const soft = softExclusion(place, job);
-    if (soft === undefined) hasBetter = true;
-    return soft;
-  });
-  return places.map((place, at) => {
+  const toCandidate = (place: Placement, excluded: Exclusion | undefined): CandidateCost => {
     const { node, engineId, model } = place;
     const prior = place.rates.samples === 0;
-    const reason = exclusions[at];
-    // What a place is worse at counts only where another is better.
-    if (reason !== undefined && (hasBetter || !isSoft(reason)))
-      return { node, engineId, model, prior, bindable: false, excluded: reason, terms: undefined };
-    const terms = cost(place, job, now, claims.get(place));
-    return { node, engineId, model, prior, bindable: isBindable(place, job), excluded: undefined, terms };
+    if (excluded !== undefined) return { node, engineId, model, prior, bindable: false, excluded, terms: undefined };
+    const terms = cost(place, job, now, claims.size === 0 ? 0 : claims.get(place));
+    return { node, engineId, model, prior, bindable: isBindable(place, job), excluded, terms };
+  };
+  const candidates = places.map((place) => toCandidate(place, exclusion(place, job, now) ?? softExclusion(place, job)));
+  if (candidates.some(isEligible)) return candidates;
+  // What a place is worse at counts only where another is better.
+  return candidates.map((candidate, at) => {
+    const place = places[at];
+    return place !== undefined && isSoft(candidate.excluded) ? toCandidate(place, undefined) : candidate;
   });
 }
 

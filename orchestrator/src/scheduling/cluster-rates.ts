@@ -43,6 +43,11 @@ export class Calibration {
   readonly decode = new Ratio();
   readonly load = new Ratio();
 
+  /** Changes whenever `apply` may give something else. */
+  get version(): number {
+    return this.prefill.count + this.decode.count + this.load.count;
+  }
+
   apply(priors: RatePriors): RatePriors {
     return {
       prefillMsPerToken: priors.prefillMsPerToken * this.prefill.mean,
@@ -54,6 +59,8 @@ export class Calibration {
 
 /** Geometric mean of measured over expected; 1 before anything was measured. */
 class Ratio {
+  /** Samples so far. */
+  count = 0;
   readonly #sums = new DecayedSums(['n', 'log'], halfLifeMs);
 
   get mean(): number {
@@ -62,6 +69,8 @@ class Ratio {
   }
 
   learn(now: number, measured: number, expected: number): void {
-    if (measured > 0 && expected > 0) this.#sums.add(now, { n: 1, log: Math.log(measured / expected) });
+    if (measured <= 0 || expected <= 0) return;
+    this.#sums.add(now, { n: 1, log: Math.log(measured / expected) });
+    this.count++;
   }
 }

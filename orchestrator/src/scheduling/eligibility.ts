@@ -31,6 +31,6 @@ export function softExclusion(place: Placement, job: ChoosableJob): Exclusion | 
 }
 
 /** It may be out for being worse than others only. */
-export function isSoft(reason: Exclusion): boolean {
+export function isSoft(reason: Exclusion | undefined): boolean {
   return reason === 'capability' || reason === 'context';
 }

@@ -55,6 +55,9 @@ export class Rates implements RatesView {
   readonly #deviation = new DecayedSums(['n', 'ms'], halfLifeMs);
   readonly #outcomes = new DecayedSums(['n', 'faults'], halfLifeMs);
   #samples = 0;
+  /** Derived once for each sample, as they are read far more often. */
+  #figures: Figures = nothing;
+  #guess: { readonly priors: RatePriors; readonly version: number; readonly calibrated: RatePriors } | undefined;
 
   /** `priors` are those of the hardware alone; `shared` is what other places taught. */
   constructor(
@@ -74,24 +77,17 @@ export class Rates implements RatesView {
   }
 
   get prefillMsPerToken(): number {
-    const tokens = this.#prefill.get('tokens');
-    return tokens > 0 ? this.#prefill.get('ms') / tokens : this.#expected().prefillMsPerToken;
+    return this.#figures.prefill ?? this.#expected().prefillMsPerToken;
   }
 
   decodeMsPerToken(others: number): number {
-    const n = this.#decode.get('n');
-    if (n <= 0) return this.#expected().decodeMsPerToken;
-    const mean = this.#decode.get('y') / n;
-    const meanOthers = this.#decode.get('x') / n;
-    const variance = this.#decode.get('xx') / n - meanOthers ** 2;
-    if (variance < 0.01) return mean;
-    const slope = Math.max(0, (this.#decode.get('xy') / n - meanOthers * mean) / variance);
-    return Math.max(mean / 4, mean + slope * (others - meanOthers));
+    const { decode } = this.#figures;
+    if (decode === undefined) return this.#expected().decodeMsPerToken;
+    return Math.max(decode.least, decode.alone + decode.slope * others);
   }
 
   get loadMs(): number {
-    const n = this.#load.get('n');
-    return n > 0 ? this.#load.get('ms') / n : this.#expected().loadMs;
+    return this.#figures.load ?? this.#expected().loadMs;
   }
 
   get outputTokens(): number {
@@ -99,18 +95,15 @@ export class Rates implements RatesView {
   }
 
   get serviceMs(): number {
-    const n = this.#whole.get('n');
-    return n > 0 ? this.#whole.get('ms') / n : this.#answers.tokens * this.decodeMsPerToken(0);
+    return this.#figures.service ?? this.#answers.tokens * this.decodeMsPerToken(0);
   }
 
   get errorRate(): number {
-    const n = this.#outcomes.get('n');
-    return n > 0 ? this.#outcomes.get('faults') / n : 0;
+    return this.#figures.errorRate ?? 0;
   }
 
   get deviationMs(): number {
-    const n = this.#deviation.get('n');
-    return n > 0 ? this.#deviation.get('ms') / n : 0;
+    return this.#figures.deviation ?? 0;
   }
 
   /** A job that was answered to its end. */
@@ -142,10 +135,27 @@ export class Rates implements RatesView {
     }
     this.#whole.add(now, { n: 1, ms: sample.totalMs });
     this.#outcomes.add(now, { n: 1, faults: 0 });
+    this.#derive();
   }
 
+  #derive(): void {
+    this.#figures = {
+      prefill: toMean(this.#prefill, 'ms', 'tokens'),
+      decode: toLine(this.#decode),
+      load: toMean(this.#load, 'ms', 'n'),
+      service: toMean(this.#whole, 'ms', 'n'),
+      errorRate: toMean(this.#outcomes, 'faults', 'n'),
+      deviation: toMean(this.#deviation, 'ms', 'n'),
+    };
+  }
+
+  /** What to expect where nothing was measured. */
   #expected(): RatePriors {
-    return this.#calibration.apply(this.#priors());
+    const priors = this.#priors();
+    const { version } = this.#calibration;
+    if (this.#guess?.priors !== priors || this.#guess.version !== version)
+      this.#guess = { priors, version, calibrated: this.#calibration.apply(priors) };
+    return this.#guess.calibrated;
   }
 
   /** The engine's own figures where it tells them, else the times seen from here. */
@@ -166,10 +176,47 @@ export class Rates implements RatesView {
   learnLoad(now: number, ms: number): void {
     this.#load.add(now, { ms, n: 1 });
     this.#calibration.load.learn(now, ms, this.#priors().loadMs);
+    this.#derive();
   }
 
   /** An attempt that the engine spoilt. */
   learnFault(now: number): void {
     this.#outcomes.add(now, { n: 1, faults: 1 });
+    this.#derive();
   }
+}
+
+/** What follows from the samples; undefined: there were none. */
+interface Figures {
+  readonly prefill: number | undefined;
+  readonly decode: { readonly alone: number; readonly slope: number; readonly least: number } | undefined;
+  readonly load: number | undefined;
+  readonly service: number | undefined;
+  readonly errorRate: number | undefined;
+  readonly deviation: number | undefined;
+}
+
+const nothing: Figures = {
+  prefill: undefined,
+  decode: undefined,
+  load: undefined,
+  service: undefined,
+  errorRate: undefined,
+  deviation: undefined,
+};
+
+function toMean<Name extends string>(sums: DecayedSums<Name>, sum: Name, count: Name): number | undefined {
+  const n = sums.get(count);
+  return n > 0 ? sums.get(sum) / n : undefined;
+}
+
+/** Milliseconds per token over the number of other jobs; flat where there was always the same company. */
+function toLine(sums: DecayedSums<'n' | 'x' | 'y' | 'xx' | 'xy'>): Figures['decode'] {
+  const n = sums.get('n');
+  if (n <= 0) return undefined;
+  const mean = sums.get('y') / n;
+  const meanOthers = sums.get('x') / n;
+  const variance = sums.get('xx') / n - meanOthers ** 2;
+  const slope = variance < 0.01 ? 0 : Math.max(0, (sums.get('xy') / n - meanOthers * mean) / variance);
+  return { alone: mean - slope * meanOthers, slope, least: mean / 4 };
 }

@@ -1,4 +1,5 @@
 import type { Capability, ModelReport, ModelState } from '@waggle/shared/cluster/model.ts';
+import type { Hardware } from '@waggle/shared/cluster/node.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
@@ -6,7 +7,7 @@ import { Breaker, type BreakerState } from './breaker.ts';
 import type { ClusterRates } from './cluster-rates.ts';
 import type { Placement } from './placement.ts';
 import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
-import { Rates } from './rates.ts';
+import { type RatePriors, Rates } from './rates.ts';
 
 interface Surroundings {
   readonly rates: ClusterRates;
@@ -38,14 +39,24 @@ export class ServedPlacement implements Placement {
   /** The report that was there when a load command was answered, and the context asked for. */
   #loaded: { readonly report: ModelReport; readonly numCtx: number | undefined } | undefined;
 
+  #priors: { readonly hardware: Hardware; readonly sizeBytes: number; readonly rates: RatePriors } | undefined;
+
   constructor(served: ServedModel, { rates, placement, onProbeDue, onHealed }: Surroundings) {
     this.served = served;
     this.#placement = placement;
-    this.rates = new Rates(() => toPriors(served.engine.node.hardware, served.report.sizeBytes), {
+    this.rates = new Rates(() => this.#toPriors(), {
       calibration: rates.calibration,
       answers: rates.answers(served.key),
     });
     this.guard = new Breaker({ onProbeDue: () => onProbeDue(this), onClosed: onHealed });
+  }
+
+  #toPriors(): RatePriors {
+    const { hardware } = this.served.engine.node;
+    const { sizeBytes } = this.served.report;
+    if (this.#priors?.hardware !== hardware || this.#priors.sizeBytes !== sizeBytes)
+      this.#priors = { hardware, sizeBytes, rates: toPriors(hardware, sizeBytes) };
+    return this.#priors.rates;
   }
 
   /** The engine answered a load command; its report may say so only later. */
