@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AgentState } from './agent-state.ts';
 import type { Invitations } from './invitations.ts';
@@ -30,6 +30,8 @@ const bodyMaxBytes = 4_096;
  * Rejects with Node's error (`EADDRINUSE`) when the port cannot be had.
  */
 export async function listenAgentHttp(options: AgentHttpOptions, host: string, port: number): Promise<AgentHttp> {
+  // An import of node:http would load Node's own fetch with it: 5 MB that nothing here needs.
+  const { createServer } = process.getBuiltinModule('node:http');
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000 }, (request, response) => {
     answer(options, request).then(
       (given) => send(response, given, request.method === 'HEAD'),
