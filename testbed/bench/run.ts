@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { benchScheduling } from './choose.ts';
 import { benchRequests } from './requests.ts';
+import { benchRouting } from './routing.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '3' } } });
 const { costs, idleMegabytes } = await benchRequests(Number(values.seconds));
@@ -18,3 +19,5 @@ console.log(`\nidle memory: orchestrator ${idleMegabytes.orchestrator} MB, agent
 console.log(`\n${'scheduling'.padEnd(52)}       µs     bytes`);
 for (const { name, micros, bytes } of benchScheduling())
   console.log(`${name.padEnd(52)}${micros.toFixed(2).padStart(9)}${String(bytes).padStart(10)}`);
+
+await benchRouting(1);

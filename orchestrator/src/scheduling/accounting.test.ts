@@ -209,7 +209,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: node.map(
       (name): Step =>
         (random) =>
-          random.on(name, (it) => it.suspect()),
+          random.on(name, (known) => known.suspect()),
     ),
   },
   {
@@ -217,7 +217,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: node.map(
       (name): Step =>
         (random) =>
-          random.on(name, (it) => it.recover()),
+          random.on(name, (known) => known.recover()),
     ),
   },
   {
@@ -225,7 +225,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: node.map(
       (name): Step =>
         (random) =>
-          random.on(name, (it) => void it.openLane()),
+          random.on(name, (known) => void known.openLane()),
     ),
   },
   {
@@ -241,7 +241,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.tuple(node, fc.boolean(), fc.constantFrom('hot' as const, 'cold' as const)).map(
       ([name, draining, state]): Step =>
         (random) =>
-          random.on(name, (it) => it.report([{ parallel: 2 }, { name: 'qwen3:4b', state, parallel: 1 }], { draining })),
+          random.on(name, (known) => known.report([{ parallel: 2 }, { name: 'qwen3:4b', state, parallel: 1 }], { draining })),
     ),
   },
   {

@@ -240,7 +240,7 @@ describe('Breaker and the traps of opossum', () => {
   // L5 (capacity is no bound) is about lanes: see job-run.test.ts, an abandoned job keeps its lane until the engine stopped.
 
   it('L6 errorFilter is not neutral: a neutral outcome does not close a half-open breaker', async () => {
-    const naive = new CircuitBreaker((error: string) => Promise.reject(new Error(error)), {
+    const naive = new CircuitBreaker(fail, {
       timeout: false,
       volumeThreshold: 1,
       resetTimeout: 6_000,
@@ -304,6 +304,10 @@ describe('Breaker and the traps of opossum', () => {
     breaker.dispose();
   });
 });
+
+async function fail(message: string): Promise<void> {
+  throw new Error(message);
+}
 
 function wait(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

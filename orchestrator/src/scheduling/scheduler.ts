@@ -6,7 +6,6 @@ import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import { type Choice, type Claims, choose, noClaims } from './choose.ts';
-import { ClusterRates } from './cluster-rates.ts';
 import { expectedOutput, timeToFirstEvent } from './cost.ts';
 import type { Decision, Exclusion } from './decision.ts';
 import { findRoom } from './eviction.ts';
@@ -15,6 +14,7 @@ import { HoldQueue } from './hold-queue.ts';
 import { MatchPass } from './match-pass.ts';
 import { ModelLoader, toKeepUntil, toPins } from './model-loader.ts';
 import { isBindable, neededCtx, type Placement } from './placement.ts';
+import { Placements } from './placements.ts';
 import { trustedSamples } from './rates.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
 import { remaining } from './remaining.ts';
@@ -46,15 +46,10 @@ type Outcome = 'gone' | 'closed' | 'full' | Placement;
  * and of what is learned about each place; see design.md beside this file.
  */
 export class Scheduler implements CapacityListener {
-  readonly #registry: NodeRegistry;
   readonly #limits: SchedulerLimits;
   readonly #clock: Clock;
-  readonly #logger: Logger;
   readonly #queue = new HoldQueue<HeldJob>();
-  readonly #rates = new ClusterRates();
-  readonly #placements = new WeakMap<ServedModel, ServedPlacement>();
-  /** The registry gives the same list as long as it does not change. */
-  readonly #placesOf = new WeakMap<readonly ServedModel[], readonly ServedPlacement[]>();
+  readonly #placements: Placements;
   readonly #running = new Set<Placed>();
   /** Lines of which nothing can be placed until something changes. */
   readonly #closed = new Set<string>();
@@ -72,10 +67,12 @@ export class Scheduler implements CapacityListener {
     readonly clock: Clock;
     readonly logger: Logger;
   }) {
-    this.#registry = deps.registry;
     this.#limits = deps.limits;
     this.#clock = deps.clock;
-    this.#logger = deps.logger;
+    this.#placements = new Placements(deps.registry, {
+      onProbeDue: (placement) => this.#onProbeDue(placement),
+      onHealed: () => this.capacityChanged(),
+    });
     this.#loader = new ModelLoader({ clock: deps.clock, logger: deps.logger, loadMaxMs: deps.limits.modelLoadMaxMs });
     deps.registry.listen(this);
   }
@@ -102,17 +99,7 @@ export class Scheduler implements CapacityListener {
   }
 
   placement(served: ServedModel): ServedPlacement {
-    let placement = this.#placements.get(served);
-    if (placement === undefined) {
-      placement = new ServedPlacement(served, {
-        rates: this.#rates,
-        placement: (other) => this.placement(other),
-        onProbeDue: (due) => this.#onProbeDue(due),
-        onHealed: () => this.capacityChanged(),
-      });
-      this.#placements.set(served, placement);
-    }
-    return placement;
+    return this.#placements.of(served);
   }
 
   /** Places the job at once if it can, else holds it. May call the job back before it returns. */
@@ -145,10 +132,8 @@ export class Scheduler implements CapacityListener {
     else this.#strandedSince.clear();
   }
 
-  /** What an engine did before says nothing of it after it comes back; breakers that are open would also keep their timers. */
   nodeLeft(node: ClusterNode): void {
-    for (const engine of node.engines)
-      for (const served of engine.models) this.#placements.get(served)?.guard.dispose();
+    this.#placements.closeBreakers(node);
     this.capacityChanged();
   }
 
@@ -166,7 +151,7 @@ export class Scheduler implements CapacityListener {
       leaveBy: undefined,
     };
     for (const target of job.targets) {
-      const { place } = choose(this.#places(target), anywhere, now);
+      const { place } = choose(this.#placements.withModel(target), anywhere, now);
       if (!(place instanceof ServedPlacement)) continue;
       if (job.keepAliveSeconds !== undefined)
         place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
@@ -185,7 +170,9 @@ export class Scheduler implements CapacityListener {
       tried: new Map(job.tried).set(except, Number.POSITIVE_INFINITY),
       leaveBy: 0,
     };
-    return job.targets.some((target) => choose(this.#places(target), elsewhere, this.#clock.now()).action === 'bind');
+    return job.targets.some(
+      (target) => choose(this.#placements.withModel(target), elsewhere, this.#clock.now()).action === 'bind',
+    );
   }
 
   /** Takes a lane for a job of our own on exactly this place, past the breaker's admission of users. */
@@ -276,7 +263,7 @@ export class Scheduler implements CapacityListener {
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
     for (const target of job.targets) {
-      const places = this.#places(target);
+      const places = this.#placements.withModel(target);
       const choice = choose(places, job, now, claims);
       if (choice.action === 'none') {
         for (const candidate of choice.decision.candidates)
@@ -288,16 +275,6 @@ export class Scheduler implements CapacityListener {
       return this.#follow(job, choice, now);
     }
     return this.#strand(job, excluded, now);
-  }
-
-  #places(target: string): readonly ServedPlacement[] {
-    const all = this.#registry.places(target);
-    let places = this.#placesOf.get(all);
-    if (places === undefined) {
-      places = all.map((served) => this.placement(served));
-      this.#placesOf.set(all, places);
-    }
-    return places;
   }
 
   #follow(job: HeldJob, choice: Choice, now: number): Outcome {
