@@ -51,15 +51,33 @@ async function run(config: AgentConfig): Promise<void> {
     return createWinstonLogger({ level: config.logLevel, isTerminal: process.stderr.isTTY });
   });
   agent = await startAgent(config, { logger, clock: systemClock, print: (text) => process.stdout.write(text) });
-  releaseAfterStart(agent);
+  releaseWhenIdle(agent);
 }
 
-/** Starting leaves twice the memory behind that running needs; it is given back once, as soon as no job has to wait for that. */
-function releaseAfterStart(agent: Agent): void {
-  const timer = setInterval(() => {
-    if ([...agent.node.jobs().values()].some(({ running }) => running > 0)) return;
-    clearInterval(timer);
-    releaseMemory();
-  }, 1_000);
-  timer.unref();
+const firstReleaseMs = 1_000;
+const idleReleaseMs = 30_000;
+
+/**
+ * Starting leaves twice the memory behind that running needs, and so does a busy hour: it is given back a second after the
+ * start, and whenever nothing ran for half a minute after something did.
+ */
+function releaseWhenIdle(agent: Agent): void {
+  let releasedAt = -1;
+  const look = (seen: number, pauseMs: number): void => {
+    const timer = setTimeout(() => {
+      const jobs = [...agent.node.jobs().values()];
+      const ended = jobs.reduce(
+        (sum, { counts }) => sum + counts.ended.done + counts.ended.failed + counts.ended.cancelled,
+        0,
+      );
+      const isIdle = ended === seen && jobs.every(({ running }) => running === 0);
+      if (isIdle && releasedAt !== ended) {
+        releaseMemory();
+        releasedAt = ended;
+      }
+      look(ended, idleReleaseMs);
+    }, pauseMs);
+    timer.unref();
+  };
+  look(0, firstReleaseMs);
 }
