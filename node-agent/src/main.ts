@@ -11,6 +11,8 @@ import { createLazyLogger } from './logging/lazy-logger.ts';
 
 /** A second signal counts only after this: a terminal under a watcher delivers one Ctrl-C twice. */
 const secondSignalAfterMs = 1_000;
+const firstReleaseMs = 1_000;
+const idleReleaseMs = 30_000;
 
 try {
   const outcome = readAgentConfig(processInputs());
@@ -53,9 +55,6 @@ async function run(config: AgentConfig): Promise<void> {
   agent = await startAgent(config, { logger, clock: systemClock, print: (text) => process.stdout.write(text) });
   releaseWhenIdle(agent);
 }
-
-const firstReleaseMs = 1_000;
-const idleReleaseMs = 30_000;
 
 /**
  * Starting leaves twice the memory behind that running needs, and so does a busy hour: it is given back a second after the
