@@ -3,49 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../src/cluster/collect.ts';
 import { countedText } from '../src/engines/answer-script.ts';
 import type { RequestRecord } from '../src/engines/request-record.ts';
-import type { ScriptedModel } from '../src/engines/scripted-model.ts';
+import { clientModels, png, schema, thermometer } from './client-models.ts';
 import { EngineCluster } from './engine-cluster.ts';
 
 const twelve = countedText(12);
 const messages = [{ role: 'user' as const, content: 'Hello there' }];
-const schema = { type: 'object', properties: { answer: { type: 'number' } }, required: ['answer'] };
-/** One pixel. */
-const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-const thermometer = {
-  type: 'function' as const,
-  function: {
-    name: 'get_temperature',
-    description: 'Temperature of a city',
-    parameters: { type: 'object', properties: { city: { type: 'string', description: 'Its name' } } },
-  },
-};
-
-/** The same models under names of their own, so that the name says which engine answers. */
-function models(prefix: string): ScriptedModel[] {
-  return [
-    { name: `${prefix}-words`, answer: { kind: 'words', count: 12 } },
-    {
-      name: `${prefix}-thinker`,
-      thinking: { kind: 'text', text: 'Seven times six.' },
-      answer: { kind: 'text', text: 'Forty two.' },
-    },
-    {
-      name: `${prefix}-caller`,
-      toolCall: { name: 'get_temperature', arguments: { city: 'Lisbon', days: 2 } },
-      answer: { kind: 'text', text: 'It is 18 degrees.' },
-    },
-    { name: `${prefix}-seer`, capabilities: ['completion', 'vision'], answer: { kind: 'echo' } },
-    { name: `${prefix}-embedder`, embeddingLength: 64 },
-    { name: `${prefix}-endless`, answer: { kind: 'endless' }, decodeMsPerToken: 5 },
-  ];
-}
-
 let clients: EngineCluster;
 
 beforeAll(async () => {
   clients = await EngineCluster.start({
-    desk: { ollama: { models: models('ollama'), maxLoadedModels: 6 } },
-    rack: { openai: { models: models('vllm') } },
+    desk: { ollama: { models: clientModels('ollama'), maxLoadedModels: 6 } },
+    rack: { openai: { models: clientModels('vllm') } },
   });
 });
 afterAll(() => clients?.[Symbol.asyncDispose]());

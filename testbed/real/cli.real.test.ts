@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
 import { ollamaEnv } from './engines/real-ollama.ts';
@@ -122,11 +123,8 @@ describe.skipIf(missing)("Ollama's own command line", () => {
   });
 });
 
-const escapes = /\u001B\[[\d;?]*[a-zA-Z]/g;
-
 function plain(text: string): string {
-  return text
-    .replace(escapes, '')
+  return stripVTControlCharacters(text)
     .replace(/[\u2800-\u28FF] ?/g, '')
     .replace(/\r/g, '');
 }

@@ -26,7 +26,7 @@ interface Comparable {
   readonly body: unknown;
 }
 
-export function toComparable(answer: WireAnswer): Comparable {
+function toComparable(answer: WireAnswer): Comparable {
   const { text, contentType, status, allow, location } = answer;
   const shared = { status, contentType, allow, location, endsWithNewline: text.endsWith('\n') };
   if (contentType.startsWith('application/x-ndjson')) {
@@ -102,7 +102,8 @@ function sortLines(text: string): string {
 
 function nameOf(entry: unknown): string {
   if (!isRecord(entry)) return '';
-  return String(entry['name'] ?? entry['id'] ?? '');
+  const name = entry['name'] ?? entry['id'];
+  return typeof name === 'string' ? name : '';
 }
 
 function compare(at: string, engine: unknown, waggle: unknown, found: Difference[]): void {

@@ -14,7 +14,7 @@ export interface EngineMonitorDeps {
   readonly changed: () => void;
 }
 
-export const monitorTimes = {
+const monitorTimes = {
   pingEveryMs: 1_000,
   /** Two of them without an answer are an engine that is down, within 5 s. */
   pingMaxMs: 1_500,

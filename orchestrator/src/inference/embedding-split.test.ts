@@ -89,7 +89,7 @@ function read(split: AsyncIterable<AnswerBatch> | undefined): Promise<AnswerBatc
 describe('splitEmbedding', () => {
   it('makes jobs of 64 texts at most, each with its share of the prompt', async () => {
     const { split, parts } = setUp(toRequest(texts(150)));
-    read(split);
+    void read(split);
     await settled();
     expect(parts.map((part) => part.inputs.length)).toEqual([64, 64, 22]);
     expect(parts.flatMap((part) => part.inputs)).toEqual(texts(150));

@@ -13,8 +13,7 @@ export const batchKind = {
 } as const;
 
 /** Any of these makes a batch the first event of an answer, after which no other node may take over. */
-const committingKinds =
-  batchKind.text | batchKind.thinking | batchKind.toolCall | batchKind.embeddings | batchKind.end;
+const committingKinds = batchKind.text | batchKind.thinking | batchKind.toolCall | batchKind.embeddings | batchKind.end;
 
 /**
  * Events of an answer that arrived together: either the engine's own bytes, framed as the client's dialect frames them

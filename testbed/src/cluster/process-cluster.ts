@@ -124,9 +124,9 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   /** A JSON answer of the orchestrator; throws for any other status than 200. */
-  async get<T>(path: string): Promise<T> {
-    const response = await fetch(`${this.url}${path}`);
-    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  async get<T>(route: string): Promise<T> {
+    const response = await fetch(`${this.url}${route}`);
+    if (response.status !== 200) throw new Error(`${route}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
 
