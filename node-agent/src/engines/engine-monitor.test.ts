@@ -10,6 +10,7 @@ describe('EngineMonitor', () => {
   let engine: ScriptedEngine;
   let monitor: EngineMonitor;
   let changes: string[];
+  let own: number;
 
   const refused = new EngineProblem('refused', 'connection refused');
   const unanswered = new EngineProblem('no-answer', 'no answer in time');
@@ -18,9 +19,10 @@ describe('EngineMonitor', () => {
     clock = new HandClock();
     engine = new ScriptedEngine();
     changes = [];
+    own = 0;
     monitor = new EngineMonitor({
       engine,
-      ownJobs: () => 0,
+      ownJobs: () => own,
       clock,
       logger: silentLogger,
       changed: () => changes.push(monitor.health),
@@ -95,6 +97,19 @@ describe('EngineMonitor', () => {
     engine.problem = new EngineProblem('rejected', 'it wants another API key');
     await clock.advance(1_000);
     expect(monitor.report()).toMatchObject({ health: 'down', problem: 'it wants another API key' });
+  });
+
+  test('jobs of others are those beyond its own when the engine was asked', async () => {
+    expect(monitor.report().foreignJobs).toBeUndefined();
+    own = 3;
+    engine.runningJobs = 5;
+    await monitor.refresh();
+    expect(monitor.report().foreignJobs).toBe(2);
+    own = 0;
+    expect(monitor.report().foreignJobs).toBe(2);
+    engine.runningJobs = 0;
+    await monitor.refresh();
+    expect(monitor.report().foreignJobs).toBe(0);
   });
 
   test('says nothing more once it was stopped', async () => {

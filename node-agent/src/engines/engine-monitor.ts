@@ -32,6 +32,7 @@ export class EngineMonitor {
   #health: EngineHealth = 'unknown';
   #problem: string | undefined;
   #survey: EngineSurvey | undefined;
+  #foreignJobs: number | undefined;
   #missed = 0;
   #surveyedAt = Number.NEGATIVE_INFINITY;
   #surveying: Promise<void> | undefined;
@@ -81,7 +82,6 @@ export class EngineMonitor {
   report(): EngineReport {
     const { identity } = this.engine;
     const survey = this.#survey;
-    const running = survey?.runningJobs;
     return {
       engineId: identity.engineId,
       kind: survey?.kind ?? (identity.dialect === 'ollama' ? 'ollama' : 'openai-compatible'),
@@ -92,7 +92,7 @@ export class EngineMonitor {
       problem: this.#problem,
       slots: survey?.slots ?? 0,
       models: survey?.models ?? [],
-      foreignJobs: running === undefined ? undefined : Math.max(0, running - this.#deps.ownJobs()),
+      foreignJobs: this.#foreignJobs,
     };
   }
 
@@ -123,7 +123,12 @@ export class EngineMonitor {
     do {
       this.#surveyAgain = false;
       await this.#ask(this.#health === 'up' ? monitorTimes.surveyMaxMs : monitorTimes.pingMaxMs, async (signal) => {
+        const ownBefore = this.#deps.ownJobs();
         this.#survey = await this.engine.probe.survey(signal);
+        // Jobs that came or went during the question are not taken for somebody else's.
+        const { runningJobs } = this.#survey;
+        const own = Math.max(ownBefore, this.#deps.ownJobs());
+        this.#foreignJobs = runningJobs === undefined ? undefined : Math.max(0, runningJobs - own);
         this.#surveyedAt = this.#deps.clock.now();
       });
     } while (this.#surveyAgain);

@@ -14,6 +14,7 @@ export class ScriptedEngine implements Engine {
   isSilent = false;
   signOfLife = 0;
   slots = 2;
+  runningJobs: number | undefined;
   reported: readonly ModelReport[] = [];
   closed = false;
 
@@ -21,7 +22,13 @@ export class ScriptedEngine implements Engine {
     ping: (signal: AbortSignal) => this.#answer('ping', signal),
     survey: async (signal: AbortSignal): Promise<EngineSurvey> => {
       await this.#answer('survey', signal);
-      return { kind: 'ollama', version: '1.0', slots: this.slots, models: this.reported };
+      return {
+        kind: 'ollama',
+        version: '1.0',
+        slots: this.slots,
+        models: this.reported,
+        runningJobs: this.runningJobs,
+      };
     },
   };
 

@@ -47,9 +47,10 @@ export function createOpenAiEngine({ engineId, url, apiKey, settings, clock }: O
     probe: {
       ping: (signal) => probe.ping(signal),
       survey: async (signal) => {
+        const ownBefore = ownRunning;
         const survey = await probe.survey(signal);
         models = survey.models;
-        foreignRunning = Math.max(0, (survey.runningJobs ?? 0) - ownRunning);
+        foreignRunning = Math.max(0, (survey.runningJobs ?? 0) - Math.max(ownBefore, ownRunning));
         return survey;
       },
     },
