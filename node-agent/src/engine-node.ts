@@ -86,7 +86,7 @@ export class EngineNode {
     );
     const monitor = new EngineMonitor({
       engine,
-      ownJobs: () => jobs.reserved,
+      takeOwnPeak: () => jobs.takePeak(),
       clock,
       logger,
       changed: () => {

@@ -22,7 +22,7 @@ describe('EngineMonitor', () => {
     own = 0;
     monitor = new EngineMonitor({
       engine,
-      ownJobs: () => own,
+      takeOwnPeak: () => own,
       clock,
       logger: silentLogger,
       changed: () => changes.push(monitor.health),
@@ -99,7 +99,7 @@ describe('EngineMonitor', () => {
     expect(monitor.report()).toMatchObject({ health: 'down', problem: 'it wants another API key' });
   });
 
-  test('jobs of others are those beyond its own when the engine was asked', async () => {
+  test('jobs of others are those beyond its own', async () => {
     expect(monitor.report().foreignJobs).toBeUndefined();
     own = 3;
     engine.runningJobs = 5;

@@ -6,8 +6,11 @@ import { EngineProblem } from './engine-problem.ts';
 
 export interface EngineMonitorDeps {
   readonly engine: Engine;
-  /** Jobs of this node on the engine now. */
-  readonly ownJobs: () => number;
+  /**
+   * Most jobs of this node on the engine at once since this was last asked. An engine's own count may be seconds old: a job
+   * that ended meanwhile is not to be taken for somebody else's.
+   */
+  readonly takeOwnPeak: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called with every change of what is reported. */
@@ -123,11 +126,9 @@ export class EngineMonitor {
     do {
       this.#surveyAgain = false;
       await this.#ask(this.#health === 'up' ? monitorTimes.surveyMaxMs : monitorTimes.pingMaxMs, async (signal) => {
-        const ownBefore = this.#deps.ownJobs();
         this.#survey = await this.engine.probe.survey(signal);
-        // Jobs that came or went during the question are not taken for somebody else's.
         const { runningJobs } = this.#survey;
-        const own = Math.max(ownBefore, this.#deps.ownJobs());
+        const own = this.#deps.takeOwnPeak();
         this.#foreignJobs = runningJobs === undefined ? undefined : Math.max(0, runningJobs - own);
         this.#surveyedAt = this.#deps.clock.now();
       });

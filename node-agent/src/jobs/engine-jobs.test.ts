@@ -60,6 +60,14 @@ describe('EngineJobs', () => {
     expect(jobs.counts).toMatchObject({ ended: { done: 1 }, promptTokens: 3, completionTokens: 5 });
   });
 
+  test('remembers how many there were at once', () => {
+    start();
+    start();
+    engine.jobs[0]?.output.ended(done);
+    expect(jobs.takePeak()).toBe(2);
+    expect(jobs.takePeak()).toBe(1);
+  });
+
   test('is settled when the last job ended', async () => {
     await jobs.settled();
     start();

@@ -20,6 +20,7 @@ export class EngineJobs {
   readonly #queue = new PQueue({ concurrency: 1 });
   #slots = 0;
   #reserved = 0;
+  #peak = 0;
   #idle: (() => void)[] = [];
   readonly #counter = new JobCounter();
 
@@ -41,6 +42,13 @@ export class EngineJobs {
     return this.#queue.size;
   }
 
+  /** Most places that were reserved at once since this was last called. */
+  takePeak(): number {
+    const peak = this.#peak;
+    this.#peak = this.#reserved;
+    return peak;
+  }
+
   get counts(): JobCounts {
     return this.#counter;
   }
@@ -59,6 +67,7 @@ export class EngineJobs {
       return decline(output, 'no-slot');
     }
     this.#reserved++;
+    this.#peak = Math.max(this.#peak, this.#reserved);
     this.#changed();
     const queued = new QueuedJob(job, body, output, this.#start, (end) => this.#release(end));
     // What could be thrown has been given to the output as the job's failure.
