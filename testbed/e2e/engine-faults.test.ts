@@ -1,21 +1,22 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ClientLoad, type Outcome, tally, troubles } from '../src/cluster/client-load.ts';
+import { until } from '../src/cluster/process-cluster.ts';
 import type { Fault } from '../src/engines/faults.ts';
 import { askWords, streamWords } from './asked-words.ts';
 import { EngineCluster } from './engine-cluster.ts';
 import { postChat } from './post-chat.ts';
 
 const early = [
-  { name: 'status-500', fault: { kind: 'status', status: 500 }, requests: 120 },
-  { name: 'status-503', fault: { kind: 'status', status: 503, body: '{}' }, requests: 120 },
-  { name: 'status-429', fault: { kind: 'status', status: 429 }, requests: 120 },
-  { name: 'status-429-for-a-second', fault: { kind: 'status', status: 429, retryAfter: 1 }, requests: 120 },
-  { name: 'cut', fault: { kind: 'cut', afterDeltas: 0 }, requests: 120 },
-  { name: 'reset', fault: { kind: 'cut', afterDeltas: 0, reset: true }, requests: 120 },
-  { name: 'malformed', fault: { kind: 'malformed', atDelta: 1 }, requests: 120 },
-  { name: 'empty', fault: { kind: 'silent-end', afterDeltas: 0 }, requests: 120 },
-  { name: 'error-at-once', fault: { kind: 'error-event', afterDeltas: 0 }, requests: 120 },
-  { name: 'hang', fault: { kind: 'hang' }, requests: 100 },
+  { name: 'status-500', fault: { kind: 'status', status: 500 }, requests: 60 },
+  { name: 'status-503', fault: { kind: 'status', status: 503, body: '{}' }, requests: 60 },
+  { name: 'status-429', fault: { kind: 'status', status: 429 }, requests: 60 },
+  { name: 'status-429-for-a-second', fault: { kind: 'status', status: 429, retryAfter: 1 }, requests: 60 },
+  { name: 'cut', fault: { kind: 'cut', afterDeltas: 0 }, requests: 60 },
+  { name: 'reset', fault: { kind: 'cut', afterDeltas: 0, reset: true }, requests: 60 },
+  { name: 'malformed', fault: { kind: 'malformed', atDelta: 1 }, requests: 60 },
+  { name: 'empty', fault: { kind: 'silent-end', afterDeltas: 0 }, requests: 60 },
+  { name: 'error-at-once', fault: { kind: 'error-event', afterDeltas: 0 }, requests: 60 },
+  { name: 'hang', fault: { kind: 'hang' }, requests: 60 },
 ] as const satisfies readonly { name: string; fault: Fault; requests: number }[];
 
 const late = [
@@ -52,6 +53,7 @@ beforeEach(async () => {
     await engine.control.heal();
     engine.requests.clear();
   }
+  await clients.cluster.serving('sick');
 });
 
 /** Loads the model where it is not resident from the start. */
@@ -94,7 +96,9 @@ describe('before the first event nobody notices', () => {
     await load.more(30);
     await sick.control.refuse('finish');
     await load.more(100);
-    expect((await clients.cluster.node('sick'))?.engines.some(({ health }) => health === 'up')).toBe(false);
+    await until(
+      async () => (await clients.cluster.node('sick'))?.engines.every(({ health }) => health !== 'up') === true,
+    );
     const { started } = sick.requests.counters;
     await sick.control.heal();
     await sick.requests.until(() => sick.requests.counters.started > started);

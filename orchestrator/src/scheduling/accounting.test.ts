@@ -241,7 +241,9 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.tuple(node, fc.boolean(), fc.constantFrom('hot' as const, 'cold' as const)).map(
       ([name, draining, state]): Step =>
         (random) =>
-          random.on(name, (known) => known.report([{ parallel: 2 }, { name: 'qwen3:4b', state, parallel: 1 }], { draining })),
+          random.on(name, (known) =>
+            known.report([{ parallel: 2 }, { name: 'qwen3:4b', state, parallel: 1 }], { draining }),
+          ),
     ),
   },
   {

@@ -237,7 +237,7 @@ describe('Breaker and the traps of opossum', () => {
     breaker.dispose();
   });
 
-  // L5 (capacity is no bound) is about lanes: see job-run.test.ts, an abandoned job keeps its lane until the engine stopped.
+  // L5 (capacity is no bound) is about lanes: see scheduler.test.ts.
 
   it('L6 errorFilter is not neutral: a neutral outcome does not close a half-open breaker', async () => {
     const naive = new CircuitBreaker(fail, {

@@ -65,7 +65,10 @@ export function choose(
   const freeAt = cheapest(places, candidates, true);
   const free = places[freeAt];
   if (free === undefined) {
-    const isOpen = places.some((place, at) => isEligible(candidates[at]) && isLoadable(place, job, now));
+    const isOpen = places.some((place, at) =>
+      // A shorter prompt may fit where this one does not.
+      isEligible(candidates[at]) ? isLoadable(place, job, now) : candidates[at]?.excluded === 'context',
+    );
     return { action, place: best, leaveBy: undefined, isOpen, decision: waiting };
   }
   // Waiting is bounded by what it could save (ski rental), and decided once per job.

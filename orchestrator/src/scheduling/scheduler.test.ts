@@ -1,6 +1,7 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../testing/fake-cluster.ts';
+import { settled } from '../testing/hand-clock.ts';
 import { RecordingJob } from '../testing/recording-job.ts';
 
 let count = 0;
@@ -60,7 +61,7 @@ describe('Scheduler', () => {
     expect(jobs.filter((job) => job.node === 'b')).toHaveLength(2);
   });
 
-  it('frees a lane whose job was cancelled only when the engine stopped', () => {
+  it('L5 capacity is a bound: a cancelled job keeps its lane until the engine stopped', () => {
     const cluster = new FakeCluster();
     cluster.join('a');
     const cancelled = hold(cluster);
@@ -87,6 +88,28 @@ describe('Scheduler', () => {
       expect(refused.refusals[0]?.details.retryAfterMs).toBeGreaterThanOrEqual(1_000);
     }
     expect([cluster.scheduler.heldJobs, cluster.scheduler.heldBytes]).toEqual([2, 200]);
+  });
+
+  it('L2 self-trip: what is held or refused for want of lanes is no fault of a node', async () => {
+    const cluster = new FakeCluster({ queueSize: 10 });
+    cluster.join('a', { lanes: 5, models: [{ parallel: 5 }] });
+    const jobs = Array.from({ length: 50 }, () => hold(cluster));
+    expect(jobs.filter((job) => job.refusals.length > 0)).toHaveLength(35);
+    await settled();
+    expect(cluster.placement('a').breaker).toBe('closed');
+  });
+
+  it('forgets the faults of a node that left', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a');
+    const placement = cluster.placement('a');
+    for (let fault = 0; fault < 5; fault++) placement.guard.admit()?.('fault');
+    await settled();
+    expect(placement.breaker).toBe('open');
+    expect(hold(cluster).refusals[0]).toMatchObject({ code: 'no-node', message: expect.stringContaining('failing') });
+    node.leave();
+    cluster.join('a', { epoch: 2 });
+    expect(hold(cluster).node).toBe('a');
   });
 
   it('predicts a longer wait for a longer queue', () => {
@@ -131,6 +154,31 @@ describe('Scheduler', () => {
     const held = hold(cluster);
     expect(held.places).toEqual([]);
     expect(hold(cluster, other).node).toBe('a');
+  });
+
+  it('a prompt too long for the free node holds up no shorter one', () => {
+    const cluster = new FakeCluster();
+    cluster.join('small', { models: [{ numCtx: 2_000 }] });
+    cluster.join('large', { models: [{ numCtx: 32_000 }] });
+    hold(cluster, { onlyNode: 'large', line: 'large' });
+    const long = hold(cluster, { promptTokens: 20_000 });
+    const short = hold(cluster);
+    expect([long.node, short.node]).toEqual([undefined, 'small']);
+  });
+
+  it('looks at those behind a job again whose client left', () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 2, models: [{}, { name: 'qwen3:4b' }] });
+    hold(cluster);
+    const head = hold(cluster);
+    const behind = hold(cluster, other);
+    expect(behind.node).toBe('a');
+    // A line of its own kind of job: the head wants the model that is busy, the next one the other.
+    const next = hold(cluster, { targets: ['qwen3:4b'] });
+    release(cluster, behind);
+    expect(next.places).toEqual([]);
+    cluster.scheduler.drop(head);
+    expect(next.node).toBe('a');
   });
 
   it('never gives a model more jobs than it takes at once, however many lanes there are', () => {
@@ -292,7 +340,7 @@ describe('Scheduler, called back while it calls', () => {
       cluster.scheduler.hold(first);
     };
     for (const job of blocker) release(cluster, job);
-    expect(jobs.map((job) => job.node).toSorted()).toEqual(['a', 'b']);
+    expect(jobs.map((job) => job.node).toSorted((a = '', b = '') => a.localeCompare(b))).toEqual(['a', 'b']);
     expect(first.node).not.toBe(refusedBy);
     expect([cluster.scheduler.runningJobs, cluster.scheduler.heldJobs]).toEqual([2, 0]);
   });
