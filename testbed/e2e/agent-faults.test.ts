@@ -1,8 +1,10 @@
+import { NotFoundError } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askOnce, ClientLoad, type Outcome, tally, troubles } from '../src/cluster/client-load.ts';
 import { until } from '../src/cluster/process-cluster.ts';
 import { askWords, streamWords } from './asked-words.ts';
 import { EngineCluster } from './engine-cluster.ts';
+import { postChat } from './post-chat.ts';
 
 const slots = 4;
 const count = 20;
@@ -150,5 +152,30 @@ describe('an agent that is told to end', () => {
       return !left.isRunning;
     });
     expect((await asked).kind).toBe('error-event');
+  });
+});
+
+/** Here, since a model that nobody has is waited for in the first seconds of an orchestrator. */
+describe('a model that nobody has', () => {
+  it('is 404 for both clients, and in the story of the request', async () => {
+    const messages = [{ role: 'user' as const, content: 'count' }];
+    await expect(clients.ollama.chat({ model: 'absent', messages })).rejects.toMatchObject({
+      status_code: 404,
+      message: "model 'absent' not found",
+    });
+    await expect(clients.openai.chat.completions.create({ model: 'absent', messages })).rejects.toThrow(NotFoundError);
+    const { status, headers } = await postChat(clients.url, { model: 'absent' });
+    expect(status).toBe(404);
+    expect(await clients.cluster.get(`/api/requests/${headers['x-request-id']}`)).toMatchObject({
+      state: 'failed',
+      error: { code: 'model-not-found' },
+    });
+    await expect(clients.cluster.get('/api/requests/nobody')).rejects.toThrow('404');
+  });
+
+  it('is so too where it is on another node than the one that is named', async () => {
+    const answer = await postChat(clients.url, { model: 'words@nowhere' });
+    expect(answer.status).toBe(404);
+    expect(answer.json()).toMatchObject({ error: "model 'words@nowhere' not found" });
   });
 });

@@ -388,13 +388,4 @@ describe('both together', () => {
     await expect(several).rejects.toThrow(BadRequestError);
     await expect(several).rejects.toThrow(/\bn\b/);
   });
-
-  it('says that there is no such model, to both clients', async () => {
-    await expect(clients.ollama.chat({ model: 'absent', messages })).rejects.toMatchObject({
-      status_code: 404,
-      message: "model 'absent' not found",
-    });
-    const failed = clients.openai.chat.completions.create({ model: 'absent', messages });
-    await expect(failed).rejects.toThrow(NotFoundError);
-  });
 });

@@ -88,7 +88,5 @@ describe('an orchestrator that is told to end', () => {
       return !orchestrator.isRunning;
     });
     expect(['cut', 'error-event', 'complete']).toContain((await asked).kind);
-    orchestrator.start();
-    await clients.cluster.ready(2);
   });
 });
