@@ -12,7 +12,7 @@ import { openDataFolder } from './config/data-folder.ts';
 import { ListenError } from './config/listen-error.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readConfig } from './config/read-config.ts';
-import { startLocalNodes } from './in-process/local-nodes.ts';
+import { type LocalNodes, startLocalNodes } from './in-process/local-nodes.ts';
 import { type Orchestrator, startOrchestrator } from './start.ts';
 
 const { version } = packageJson;
@@ -42,27 +42,30 @@ async function run(config: CompiledConfig): Promise<void> {
     isTerminal: process.stderr.isTTY,
     ...(config.logging.file && { file: config.logging.file }),
   });
-  let orchestrator: Orchestrator;
+  let orchestrator: Orchestrator | undefined;
+  let nodes: LocalNodes | undefined;
+  // From the first moment on: whoever sees the port open may ask it to end.
+  endOnSignal(logger, async () => {
+    await orchestrator?.drain();
+    await nodes?.close();
+    data[Symbol.dispose]();
+  });
   try {
     orchestrator = await startOrchestrator({ config, data, logger, clock: systemClock, version });
   } catch (thrown) {
     data[Symbol.dispose]();
     throw thrown;
   }
-  const nodes = await startLocalNodes({
+  const started = orchestrator;
+  nodes = await startLocalNodes({
     config,
     dataFolder: data.path,
-    attach: (host) => orchestrator.attach(host),
+    attach: (host) => started.attach(host),
     logger,
     clock: systemClock,
   });
-  process.stdout.write(toBanner(toBannerFacts(config, orchestrator, data.path)));
-  process.stdout.write(toEngineLines(orchestrator.registry.nodes, nodes.findings));
-  endOnSignal(logger, async () => {
-    await orchestrator.drain();
-    await nodes.close();
-    data[Symbol.dispose]();
-  });
+  process.stdout.write(toBanner(toBannerFacts(config, started, data.path)));
+  process.stdout.write(toEngineLines(started.registry.nodes, nodes.findings));
 }
 
 function toBannerFacts(config: CompiledConfig, orchestrator: Orchestrator, dataFolder: string) {
