@@ -18,6 +18,7 @@ const policies: readonly (readonly [string, CreatePolicy])[] = [
 function toWorkloads(seed: number): readonly Workload[] {
   return [
     workloads.w3(seed),
+    workloads.w3b(seed),
     workloads.w4(seed),
     workloads.w5(seed),
     workloads.w5b(seed),
@@ -27,7 +28,7 @@ function toWorkloads(seed: number): readonly Workload[] {
   ];
 }
 
-const ms = (value: number) => value.toFixed(0);
+const ms = (value: number) => (Number.isNaN(value) ? '' : value.toFixed(0));
 
 /** Times in milliseconds; of overload those of each band, where the whole says little. */
 const columns: readonly (readonly [string, (figures: Figures) => string])[] = [

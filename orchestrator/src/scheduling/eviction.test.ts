@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toBoundJob, toChoosableJob, toPlacement } from '../testing/fake-placement.ts';
 import { choose } from './choose.ts';
-import { findRoom } from './eviction.ts';
+import { fairShareEndsAt, findRoom } from './eviction.ts';
 import type { Placement } from './placement.ts';
 
 const now = 1_000_000;
@@ -31,11 +31,13 @@ describe('findRoom', () => {
     expect(findRoom(wanted([busy, idle]), now)).toMatchObject({ inMs: 0, victim: idle });
   });
 
-  it('leaves a model that was just loaded where it is', () => {
-    const fresh = toPlacement('a', { residentSince: now - 10_000 });
-    expect(findRoom(wanted([fresh]), now).inMs).toBe(20_000);
-    const slowToLoad = toPlacement('a', { residentSince: now - 10_000, rates: { loadMs: 40_000 } });
-    expect(findRoom(wanted([slowToLoad]), now).inMs).toBe(70_000);
+  it('leaves a model that is in use where it is for a while, and one that is not in use for less', () => {
+    const used = toPlacement('a', { residentSince: now - 29_500, lastEndedAt: now });
+    expect(findRoom(wanted([used]), now).inMs).toBe(500);
+    const fresh = toPlacement('a', { residentSince: now - 1_000 });
+    expect(findRoom(wanted([fresh]), now).inMs).toBe(250);
+    const slowToLoad = toPlacement('a', { residentSince: now - 1_000, rates: { loadMs: 40_000 } });
+    expect(findRoom(wanted([slowToLoad]), now).inMs).toBe(9_000);
   });
 
   it('loads one model at a time', () => {
@@ -44,8 +46,18 @@ describe('findRoom', () => {
   });
 
   it('makes a job wait for a place that has no room yet, without a load', () => {
-    const fresh = toPlacement('a', { residentSince: now - 29_000 });
+    const fresh = toPlacement('a', { residentSince: now - 1_000 });
     expect(choose([wanted([fresh])], toChoosableJob(), now)).toMatchObject({ action: 'wait', isOpen: false });
-    expect(choose([wanted([fresh])], toChoosableJob(), now + 1_000)).toMatchObject({ action: 'load' });
+    expect(choose([wanted([fresh])], toChoosableJob(), now + 250)).toMatchObject({ action: 'load' });
+  });
+});
+
+describe('fairShareEndsAt', () => {
+  it.each([
+    ['the model has stayed its time', 0, now - 10_000, now + 20_000],
+    ['the job has waited its time', now - 10_000, now - 40_000, now + 20_000],
+    ['loading takes long', now - 10_000, now - 40_000, now + 50_000, 30_000],
+  ])('is when %s', (_, residentSince, heldSince, at, loadMs = 5_000) => {
+    expect(fairShareEndsAt(toPlacement('a', { residentSince, rates: { loadMs } }), { heldSince })).toBe(at);
   });
 });

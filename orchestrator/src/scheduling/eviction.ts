@@ -1,8 +1,10 @@
-import type { Placement } from './placement.ts';
+import type { ChoosableJob, Placement } from './placement.ts';
 import { loadRest, remaining } from './remaining.ts';
 
-/** A model stays resident at least this long, and twice as long as it took to load: else models take turns in being loaded. */
-const leastStayMs = 30_000;
+/** Where two models want one place, each stays at least this long, and twice as long as it takes to load. */
+const fairShareMs = 30_000;
+/** One that was not used for a quarter of the time it takes to load goes sooner. */
+const idleShare = 0.25;
 /** A model that was not used for this long is half as likely to be missed. */
 const missedHalfLifeMs = 60_000;
 
@@ -22,7 +24,7 @@ const free: Room = { inMs: 0, victim: undefined, costMs: 0 };
 export function findRoom(place: Placement, now: number): Room {
   let loadingMs = 0;
   for (const neighbour of place.neighbours()) loadingMs = Math.max(loadingMs, loadRest(neighbour, now));
-  if (place.hasRoom()) return loadingMs === 0 ? free : { ...free, inMs: loadingMs };
+  if (place.hasRoom(now)) return loadingMs === 0 ? free : { ...free, inMs: loadingMs };
   let best: Room | undefined;
   let bestUsedAt = 0;
   for (const neighbour of place.neighbours()) {
@@ -36,10 +38,19 @@ export function findRoom(place: Placement, now: number): Room {
 }
 
 function evictableIn(place: Placement, now: number): number {
-  const stayMs = Math.max(leastStayMs, 2 * place.rates.loadMs);
-  let inMs = place.residentSince === undefined ? 0 : Math.max(0, place.residentSince + stayMs - now);
+  const idleFrom = Math.max(place.residentSince ?? 0, place.lastEndedAt) + idleShare * place.rates.loadMs;
+  let inMs = Math.max(0, Math.min(idleFrom, stayEndsAt(place)) - now);
   for (const job of place.running) inMs = Math.max(inMs, 1, remaining(place, job, now));
   return inMs;
+}
+
+function stayEndsAt(place: Placement): number {
+  return (place.residentSince ?? 0) + Math.max(fairShareMs, 2 * place.rates.loadMs);
+}
+
+/** When a model with jobs has had its share, and one that is waited for comes first: from then on nothing new is bound to it. */
+export function fairShareEndsAt(victim: Placement, job: Pick<ChoosableJob, 'heldSince'>): number {
+  return Math.max(stayEndsAt(victim), job.heldSince + fairShareMs);
 }
 
 function missedCost(place: Placement, now: number): number {

@@ -7,6 +7,8 @@ import { ServedPlacement } from './served-placement.ts';
 
 /** Ollama's own default. */
 const defaultKeepAliveSeconds = 300;
+/** When the engine's report is looked at for what a load did: some tell at once, some only with their next look at the engine. */
+const reportedMs = [1_000, 3_000];
 
 /** Makes models resident by command, one command at a time for each (node, model). */
 export class ModelLoader {
@@ -43,6 +45,7 @@ export class ModelLoader {
     const isCold = placement.modelState === 'cold';
     const room = isCold ? findRoom(placement, began) : undefined;
     const victim = room?.inMs === 0 && room.victim instanceof ServedPlacement ? room.victim : undefined;
+    const before = [...placement.neighbours()].filter((other) => other !== victim && other.modelState === 'hot');
     placement.loadingSince = began;
     if (victim !== undefined) victim.isLeaving = true;
     const timeout = new AbortController();
@@ -57,6 +60,9 @@ export class ModelLoader {
       const ms = this.#clock.now() - began;
       if (isCold) placement.rates.learnLoad(this.#clock.now(), ms);
       placement.becameResident(this.#clock.now(), pins.numCtx);
+      noteDropped(placement, before, this.#clock.now());
+      for (const afterMs of reportedMs)
+        this.#clock.schedule(afterMs, () => noteDropped(placement, before, this.#clock.now()));
       this.#logger.info('model-loaded', { ...facts, ms: Math.round(ms) });
     } catch (thrown) {
       const error = toClusterError(thrown);
@@ -70,6 +76,13 @@ export class ModelLoader {
       if (victim !== undefined) victim.isLeaving = false;
     }
   }
+}
+
+/** An engine that drops a model by itself when another is loaded has no room for one more. */
+function noteDropped(loaded: ServedPlacement, before: readonly ServedPlacement[], now: number): void {
+  if (loaded.modelState !== 'hot' || before.every((other) => other.modelState !== 'cold')) return;
+  const left = [...loaded.neighbours()].filter((other) => other.modelState === 'hot');
+  loaded.room.dropped(now, left.length + 1);
 }
 
 /** An engine that refuses makes room by itself, or refuses the load. */

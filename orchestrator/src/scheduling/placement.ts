@@ -37,16 +37,20 @@ export interface Placement {
   /** It asked for a pause until then (429). */
   readonly restUntil: number;
   readonly lastBoundAt: number;
+  /** When a job ended there last. */
+  readonly lastEndedAt: number;
   /** Jobs it was free for and did not get, since it last got one. */
   readonly passedOver: number;
   /** When its load was commanded; undefined: none is under way. */
   readonly loadingSince: number | undefined;
   /** When it became resident by command. */
   readonly residentSince: number | undefined;
+  /** Nothing new is bound: its model has to make room for one that was waited for long enough. */
+  readonly isYielding: boolean;
   /** Other models of the engine that are resident or on their way. */
   neighbours(): Iterable<Placement>;
-  /** The engine has room for it beside its neighbours, as far as slots and sizes tell. */
-  hasRoom(): boolean;
+  /** The engine has room for it beside its neighbours, as far as slots, sizes and what it did before tell. */
+  hasRoom(now: number): boolean;
   readonly rates: RatesView;
 }
 
@@ -81,5 +85,6 @@ export function isHotFor(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): b
 
 /** A job could start there this moment. */
 export function isBindable(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): boolean {
-  return place.idleLanes > 0 && place.running.size + place.foreignJobs < place.parallel && isHotFor(place, job);
+  const isFree = place.idleLanes > 0 && place.running.size + place.foreignJobs < place.parallel && !place.isYielding;
+  return isFree && isHotFor(place, job);
 }

@@ -1,7 +1,10 @@
+import type { ClusterEngine } from '../cluster/cluster-engine.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import { ClusterRates } from './cluster-rates.ts';
+import type { Decision } from './decision.ts';
+import { EngineRoom } from './engine-room.ts';
 import { ServedPlacement } from './served-placement.ts';
 
 interface PlacementEvents {
@@ -15,6 +18,7 @@ export class Placements {
   readonly #events: PlacementEvents;
   readonly #rates = new ClusterRates();
   readonly #known = new WeakMap<ServedModel, ServedPlacement>();
+  readonly #rooms = new WeakMap<ClusterEngine, EngineRoom>();
   /** The registry gives the same list as long as it does not change. */
   readonly #lists = new WeakMap<readonly ServedModel[], readonly ServedPlacement[]>();
 
@@ -29,6 +33,7 @@ export class Placements {
       placement = new ServedPlacement(served, {
         ...this.#events,
         rates: this.#rates,
+        room: this.#roomOf(served.engine),
         placement: (other) => this.of(other),
       });
       this.#known.set(served, placement);
@@ -47,8 +52,20 @@ export class Placements {
     return places;
   }
 
+  #roomOf(engine: ClusterEngine): EngineRoom {
+    const room = this.#rooms.get(engine) ?? new EngineRoom();
+    this.#rooms.set(engine, room);
+    return room;
+  }
+
   /** What an engine did before says nothing of it after it comes back; breakers that are open would also keep their timers. */
   closeBreakers(node: ClusterNode): void {
     for (const engine of node.engines) for (const served of engine.models) this.#known.get(served)?.guard.dispose();
   }
+}
+
+/** Places that were free for a job that went elsewhere; see `Placement.passedOver`. */
+export function countPassedOver(places: readonly ServedPlacement[], { candidates, chosen }: Decision): void {
+  for (const [index, place] of places.entries())
+    if (index !== chosen && candidates[index]?.bindable === true) place.passedOver++;
 }

@@ -180,6 +180,58 @@ describe('Scheduler, cold models', () => {
     expect(wanted.node).toBe('a');
   });
 
+  it('lets a model in after its fair time, though another has always more to do', async () => {
+    const cluster = new FakeCluster();
+    const large = { sizeBytes: 20e9 };
+    const models = [
+      { name: 'm1', ...large },
+      { name: 'm2', state: 'cold' as const, ...large },
+    ];
+    const node = cluster.join('a', { models });
+    const line = (name: string) => ({ line: name, targets: [`${name}:latest`] });
+    let busy = hold(cluster, line('m1'));
+    const wanted = hold(cluster, line('m2'));
+    let seconds = 0;
+    for (; node.link.loads.length === 0 && seconds < 100; seconds++) {
+      const next = hold(cluster, line('m1'));
+      await cluster.clock.advance(1_000);
+      release(cluster, busy);
+      if (next.places.length > 0) busy = next;
+    }
+    const fairMs = Math.max(30_000, 2 * cluster.placement('a', 'm1').rates.loadMs);
+    expect(seconds * 1_000).toBeGreaterThanOrEqual(fairMs - 1_000);
+    expect(seconds * 1_000).toBeLessThan(fairMs + 2_000);
+    await settled();
+    expect(node.link.unloads.map((command) => command.model)).toEqual(['m1']);
+    node.report([
+      { name: 'm1', state: 'cold', ...large },
+      { name: 'm2', ...large },
+    ]);
+    node.link.loads[0]?.resolve();
+    await settled();
+    expect(wanted.node).toBe('a');
+  });
+
+  it('believes no longer that two models fit when the engine drops one by itself', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { lanes: 2, models: [{ name: 'm1' }, { name: 'm2', state: 'cold' }] });
+    const line = (name: string) => ({ line: name, targets: [`${name}:latest`] });
+    const second = hold(cluster, line('m2'));
+    expect(node.link.unloads).toEqual([]);
+    node.report([
+      { name: 'm1', state: 'cold' },
+      { name: 'm2', state: 'loading' },
+    ]);
+    node.link.loads[0]?.resolve();
+    await settled();
+    release(cluster, second);
+    await cluster.clock.advance(60_000);
+    node.report([{ name: 'm1', state: 'cold' }, { name: 'm2' }]);
+    hold(cluster, line('m1'));
+    await settled();
+    expect(node.link.unloads.map((command) => command.model)).toEqual(['m2']);
+  });
+
   it('makes resident on behalf of a client, where it is cheapest', async () => {
     const cluster = new FakeCluster();
     const node = cluster.join('a', cold);

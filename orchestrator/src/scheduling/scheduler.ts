@@ -5,16 +5,17 @@ import type { ClusterNode } from '../cluster/cluster-node.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
+import { Alarm } from './alarm.ts';
 import { type Choice, type Claims, choose, noClaims } from './choose.ts';
 import { expectedOutput, timeToFirstEvent } from './cost.ts';
 import type { Decision, Exclusion } from './decision.ts';
-import { findRoom } from './eviction.ts';
+import { fairShareEndsAt, findRoom } from './eviction.ts';
 import { type HeldJob, type Placed, toChoosable, triedAgainAt } from './held-job.ts';
 import { HoldQueue } from './hold-queue.ts';
 import { MatchPass } from './match-pass.ts';
 import { ModelLoader, toKeepUntil, toPins } from './model-loader.ts';
 import { isBindable, neededCtx, type Placement } from './placement.ts';
-import { Placements } from './placements.ts';
+import { countPassedOver, Placements } from './placements.ts';
 import { trustedSamples } from './rates.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
 import { remaining } from './remaining.ts';
@@ -34,6 +35,8 @@ const strandedMaxMs = 10_000;
 const loadFailureRestMs = 2_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
+/** A model that makes room stops taking jobs until its last one should have ended, and this much longer. */
+const yieldMs = 1_000;
 
 /**
  * What came of a look at a job. `gone`: it was called back. `closed`: neither it nor another of its line can be placed.
@@ -56,10 +59,11 @@ export class Scheduler implements CapacityListener {
   /** Since when nothing at all could take the jobs of a line. */
   readonly #strandedSince = new Map<string, number>();
   readonly #loader: ModelLoader;
+  /** Looks at the queue again in time. */
+  readonly #alarm: Alarm;
   #onProbeDue: (placement: ServedPlacement) => void = () => {};
   #matching = false;
   #matchAgain = false;
-  #wake: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(deps: {
     readonly registry: NodeRegistry;
@@ -69,6 +73,7 @@ export class Scheduler implements CapacityListener {
   }) {
     this.#limits = deps.limits;
     this.#clock = deps.clock;
+    this.#alarm = new Alarm(deps.clock, () => this.capacityChanged());
     this.#placements = new Placements(deps.registry, {
       onProbeDue: (placement) => this.#onProbeDue(placement),
       onHealed: () => this.capacityChanged(),
@@ -194,6 +199,7 @@ export class Scheduler implements CapacityListener {
   /** The lane broke under the job: nothing more is bound to it. */
   lose(placed: Placed): void {
     if (!this.#running.delete(placed)) return;
+    placed.placement.lastEndedAt = this.#clock.now();
     placed.placement.served.engine.lanes.close(placed.lane);
     this.capacityChanged();
   }
@@ -201,6 +207,7 @@ export class Scheduler implements CapacityListener {
   /** The lane is free again (or gone). */
   release(placed: Placed): void {
     if (!this.#running.delete(placed)) return;
+    placed.placement.lastEndedAt = this.#clock.now();
     placed.placement.served.engine.lanes.release(placed.lane);
     this.capacityChanged();
   }
@@ -288,11 +295,25 @@ export class Scheduler implements CapacityListener {
       return 'gone';
     }
     job.leaveBy ??= choice.leaveBy;
-    this.#wakeAt(Math.min(job.leaveBy ?? Number.POSITIVE_INFINITY, ...triedAgainAt(job, now)));
+    this.#alarm.setFor(Math.min(job.leaveBy ?? Number.POSITIVE_INFINITY, ...triedAgainAt(job, now)));
     if (choice.action === 'load') this.#load(placement, job);
-    else if (placement.modelState === 'cold')
-      this.#wakeAt(now + Math.max(leastRoomWaitMs, findRoom(placement, now).inMs));
+    else if (placement.modelState === 'cold') this.#awaitRoom(placement, job, now);
     return choice.isOpen ? placement : 'closed';
+  }
+
+  /** The engine has no room for the model now. After a fair time the one that has to go gets nothing new, so that it ends. */
+  #awaitRoom(placement: ServedPlacement, job: HeldJob, now: number): void {
+    const { inMs, victim } = findRoom(placement, now);
+    const fairAt = victim === undefined ? Number.POSITIVE_INFINITY : fairShareEndsAt(victim, job);
+    if (victim instanceof ServedPlacement && now >= fairAt && !victim.isYielding) {
+      victim.isYielding = true;
+      this.#clock.schedule(inMs + yieldMs, () => {
+        victim.isYielding = false;
+        this.capacityChanged();
+      });
+    }
+    this.#alarm.setFor(now + Math.max(leastRoomWaitMs, inMs));
+    if (fairAt > now) this.#alarm.setFor(fairAt);
   }
 
   #reserve(
@@ -362,31 +383,14 @@ export class Scheduler implements CapacityListener {
     const giveUpAt = Math.max(since, job.heldSince) + strandedMaxMs;
     if (isTransient && now < giveUpAt) {
       this.#strandedSince.set(job.line, since);
-      this.#wakeAt(Math.min(giveUpAt, ...againAt));
+      this.#alarm.setFor(Math.min(giveUpAt, ...againAt));
       return 'closed';
     }
     this.#queue.remove(job);
     job.refused(job.lastError ?? toNoPlaceError(job.targets[0] ?? '', excluded));
     return 'gone';
   }
-
-  /** Looks at the queue again no later than `at`. */
-  #wakeAt(at: number): void {
-    if (!Number.isFinite(at)) return;
-    if (this.#wake !== undefined && this.#wake.at <= at) return;
-    this.#wake?.cancel();
-    const cancel = this.#clock.schedule(Math.max(1, at - this.#clock.now()), () => {
-      this.#wake = undefined;
-      this.capacityChanged();
-    });
-    this.#wake = { at, cancel };
-  }
 }
 
 /** Reasons that may pass by themselves within moments. A closed breaker opens again only after its rest: that is said at once. */
 const transientExclusions: readonly Exclusion[] = ['suspect', 'left', 'engine-down', 'resting', 'draining'];
-
-function countPassedOver(places: readonly ServedPlacement[], { candidates, chosen }: Decision): void {
-  for (const [index, place] of places.entries())
-    if (index !== chosen && candidates[index]?.bindable === true) place.passedOver++;
-}

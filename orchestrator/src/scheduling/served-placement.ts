@@ -5,12 +5,14 @@ import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import type { ClusterRates } from './cluster-rates.ts';
+import type { EngineRoom } from './engine-room.ts';
 import type { Placement } from './placement.ts';
 import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
 import { type RatePriors, Rates } from './rates.ts';
 
 interface Surroundings {
   readonly rates: ClusterRates;
+  readonly room: EngineRoom;
   readonly placement: (served: ServedModel) => ServedPlacement;
   readonly onProbeDue: (placement: ServedPlacement) => void;
   readonly onHealed: () => void;
@@ -21,10 +23,12 @@ export class ServedPlacement implements Placement {
   readonly served: ServedModel;
   readonly rates: Rates;
   readonly guard: Breaker;
+  readonly room: EngineRoom;
   restUntil = 0;
   /** 429s without a given pause, one after the other. */
   restsInRow = 0;
   lastBoundAt = 0;
+  lastEndedAt = 0;
   passedOver = 0;
   loadingSince: number | undefined;
   /** Context the model is kept resident with; the largest any client asked for. */
@@ -35,14 +39,16 @@ export class ServedPlacement implements Placement {
   /** It has to go for another model that is being loaded. */
   isLeaving = false;
   residentSince: number | undefined;
+  isYielding = false;
   readonly #placement: (served: ServedModel) => ServedPlacement;
   /** The report that was there when a load command was answered, and the context asked for. */
   #loaded: { readonly report: ModelReport; readonly numCtx: number | undefined } | undefined;
 
   #priors: { readonly hardware: Hardware; readonly sizeBytes: number; readonly rates: RatePriors } | undefined;
 
-  constructor(served: ServedModel, { rates, placement, onProbeDue, onHealed }: Surroundings) {
+  constructor(served: ServedModel, { rates, room, placement, onProbeDue, onHealed }: Surroundings) {
     this.served = served;
+    this.room = room;
     this.#placement = placement;
     this.rates = new Rates(() => this.#toPriors(), {
       calibration: rates.calibration,
@@ -145,18 +151,17 @@ export class ServedPlacement implements Placement {
     }
   }
 
-  hasRoom(): boolean {
+  hasRoom(now: number): boolean {
     let count = 0;
     let bytes = this.sizeBytes;
     for (const neighbour of this.neighbours()) {
       count++;
       bytes += neighbour.served.report.resident?.sizeBytes ?? neighbour.sizeBytes;
     }
-    const { slots } = this.served.engine.report;
-    return (
-      count === 0 ||
-      (count < Math.ceil(slots / this.parallel) && bytes <= toFastMemoryBytes(this.served.engine.node.hardware))
-    );
+    const fitting = Math.floor(this.served.engine.report.slots / this.parallel);
+    // One slot may be all that its operator allows, and says nothing about memory.
+    const most = Math.min(fitting > 1 ? fitting : Number.POSITIVE_INFINITY, this.room.most(now));
+    return count === 0 || (count < most && bytes <= toFastMemoryBytes(this.served.engine.node.hardware));
   }
 
   get memoryBytes(): number {

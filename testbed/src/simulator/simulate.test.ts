@@ -64,6 +64,15 @@ describe('Waggle in simulated clusters', () => {
     }
   });
 
+  it('W3b, two models on a machine that holds one: they take turns, and nobody starves', async () => {
+    const workload = workloads.w3b(1, 500);
+    const { figures, results } = await simulate(workload, waggle);
+    expect([figures.failed, figures.lost]).toEqual([0, 0]);
+    for (const { submittedAt, firstTokenAt = Number.NaN } of results)
+      expect(firstTokenAt - submittedAt).toBeLessThan(90_000);
+    expect(figures.firstToken.p95).toBeLessThan(0.2 * (await bestOf([...late, ...early], workload, firstTokenP95)));
+  });
+
   it.each([1, 2, 3])('W5, equal nodes and nothing to win: loses no more than 1 %% (seed %i)', async (seed) => {
     for (const workload of [workloads.w5(seed), workloads.w5b(seed)]) {
       const simulation = await simulate(workload, waggle);

@@ -122,6 +122,15 @@ export const workloads = {
     return { name: 'W3', shows: '6 models on 3 nodes with room for 2 each', engines, models, jobs, faults: [] };
   },
 
+  /** Two models on one machine that has room for one. */
+  w3b(seed: number, count = 1_000): Workload {
+    const models = ['m1', 'm2'];
+    const engines = [toEngine('a', { maxLoaded: 1, hot: ['m1'] })];
+    const perSecond = 0.6 * capacity(engines, usual, chatLanes);
+    const jobs = toJobs({ seed, count, perSecond, sizes: usual, model: (random) => models[random.below(2)] ?? 'm1' });
+    return { name: 'W3b', shows: 'two models take turns on one machine', engines, models, jobs, faults: [] };
+  },
+
   /** Node speeds 1 : 2 : 4. */
   w4(seed: number, count = 3_000): Workload {
     const engines = [toFaster('slow', 1), toFaster('middle', 2), toFaster('fast', 4)];
