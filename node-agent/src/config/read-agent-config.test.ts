@@ -10,7 +10,7 @@ function read(argv: string[] = [], environment: Record<string, string> = {}, mor
     environment,
     homeFolder: '/home/ann',
     hostName: 'desk.lan',
-    workingFolder: '/work',
+    workingFolder: '/srv',
     platform: 'linux',
     ...more,
   };
@@ -51,7 +51,7 @@ describe('readAgentConfig', () => {
       orchestrator: '192.168.1.2:50051',
       token: { caSha256: '' },
       name: { text: 'big', isChosen: true },
-      data: { folder: '/work/here', isChosen: true },
+      data: { folder: '/srv/here', isChosen: true },
       port: { number: 3200, isChosen: true },
       host: '0.0.0.0',
     });
