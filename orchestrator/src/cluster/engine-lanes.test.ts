@@ -1,3 +1,4 @@
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../testing/fake-cluster.ts';
@@ -12,7 +13,15 @@ function served(): ServedModel {
 }
 
 function toJob(model: ServedModel): BoundJob {
-  return { served: model, boundAt: 0, promptTokens: 1, expectedTokens: 1, tokensOut: 0, firstEventAt: undefined };
+  return {
+    served: model,
+    boundAt: 0,
+    promptTokens: 1,
+    expectedTokens: 1,
+    tokensOut: 0,
+    firstEventAt: undefined,
+    seat: notSeated,
+  };
 }
 
 describe('EngineLanes', () => {

@@ -1,3 +1,4 @@
+import { notSeated, Roster, type RosterMember } from '@waggle/shared/collections/roster.ts';
 import type { Lane } from '@waggle/shared/lane-link/lane-link.ts';
 import type { ServedModel } from './served-model.ts';
 import type { LaneCounts } from './views.ts';
@@ -14,7 +15,7 @@ const transitions: Record<LaneState, readonly LaneState[]> = {
 };
 
 /** A job on a lane, as far as costs need it. Load is always summed over these, never counted. */
-export interface BoundJob {
+export interface BoundJob extends RosterMember {
   readonly served: ServedModel;
   readonly boundAt: number;
   readonly promptTokens: number;
@@ -24,7 +25,7 @@ export interface BoundJob {
   firstEventAt: number | undefined;
 }
 
-interface LaneEntry {
+interface LaneEntry extends RosterMember {
   readonly lane: Lane;
   state: LaneState;
   job: BoundJob | undefined;
@@ -38,11 +39,11 @@ export class EngineLanes implements LaneCounts {
   readonly #entries = new Map<Lane, LaneEntry>();
   /** Last used on top: busy lanes stay together on few connections, whose writes then coalesce. */
   readonly #idle: LaneEntry[] = [];
-  readonly #busy = new Set<LaneEntry>();
+  readonly #busy = new Roster<LaneEntry>();
 
   open(lane: Lane): void {
     if (this.#entries.has(lane)) throw new Error(`lane ${lane.laneId} opened twice`);
-    const entry: LaneEntry = { lane, state: 'idle', job: undefined };
+    const entry: LaneEntry = { lane, state: 'idle', job: undefined, seat: notSeated };
     this.#entries.set(lane, entry);
     this.#idle.push(entry);
   }

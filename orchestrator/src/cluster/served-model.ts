@@ -1,4 +1,5 @@
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
+import { Roster } from '@waggle/shared/collections/roster.ts';
 import type { ClusterEngine } from './cluster-engine.ts';
 import type { BoundJob } from './engine-lanes.ts';
 import type { ServedModelView } from './views.ts';
@@ -10,7 +11,7 @@ export class ServedModel implements ServedModelView {
   readonly key: string;
   report: ModelReport;
   /** Jobs of this model on lanes of its engine, draining ones included: `own` of the parallel limit. */
-  readonly running = new Set<BoundJob>();
+  readonly running = new Roster<BoundJob>();
 
   constructor(engine: ClusterEngine, key: string, report: ModelReport) {
     this.engine = engine;

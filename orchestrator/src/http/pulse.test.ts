@@ -1,3 +1,4 @@
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { expect, it } from 'vitest';
 import { HandClock } from '../testing/hand-clock.ts';
 import { Pulse } from './pulse.ts';
@@ -7,7 +8,7 @@ it('beats its members, and tells no more than what has surely passed', async () 
   const pulse = new Pulse(clock, 100);
   const since = pulse.beats;
   let beats = 0;
-  const member = { beat: () => beats++ };
+  const member = { seat: notSeated, beat: () => beats++ };
   pulse.join(member);
   await clock.advance(350);
   expect(beats).toBe(3);

@@ -1,7 +1,8 @@
+import { Roster, type RosterMember } from '@waggle/shared/collections/roster.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 
 /** Something that is looked at from time to time. */
-export interface Watched {
+export interface Watched extends RosterMember {
   beat(): void;
 }
 
@@ -12,7 +13,7 @@ export interface Watched {
 export class Pulse {
   readonly periodMs: number;
   readonly #clock: Clock;
-  readonly #members = new Set<Watched>();
+  readonly #members = new Roster<Watched>();
   #beats = 0;
   #stop: () => void;
 
@@ -47,6 +48,6 @@ export class Pulse {
   #beat(): void {
     this.#beats++;
     this.#stop = this.#clock.schedule(this.periodMs, () => this.#beat());
-    for (const member of this.#members) member.beat();
+    this.#members.each((member) => member.beat());
   }
 }

@@ -1,12 +1,14 @@
+import { Roster, type RosterMember } from '@waggle/shared/collections/roster.ts';
+
 /** A request that is being answered. */
-export interface RunningRequest {
+export interface RunningRequest extends RosterMember {
   /** Gives up: Waggle ends now. */
   shutDown(): void;
 }
 
 /** What is being answered right now, so that the end of the program can wait for it or cut it short. */
 export class RunningRequests {
-  readonly #members = new Set<RunningRequest>();
+  readonly #members = new Roster<RunningRequest>();
   #isDraining = false;
   #whenEmpty: (() => void)[] = [];
 
@@ -34,7 +36,7 @@ export class RunningRequests {
   }
 
   abortAll(): void {
-    for (const request of this.#members) request.shutDown();
+    this.#members.each((request) => request.shutDown());
   }
 
   /** Resolves when nothing is being answered. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { Hono } from 'hono';
@@ -57,7 +58,7 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
 
   // An operation that streams goes on after its handler returned; it ends with its response.
   const track = (outgoing: ServerResponse): void => {
-    const request = { shutDown: () => void outgoing.destroy() };
+    const request = { seat: notSeated, shutDown: () => void outgoing.destroy() };
     running.add(request);
     outgoing.on('close', () => running.delete(request));
   };

@@ -2,6 +2,7 @@ import { type AnswerBatch, batchKind, isCommitting } from '@waggle/shared/chat/a
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
 import type { Capability } from '@waggle/shared/cluster/model.ts';
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { HeldJob, Placed } from '../scheduling/held-job.ts';
@@ -19,6 +20,7 @@ const mostAttempts = 8;
 const mostDeclined = 100;
 /** A job that took this many nodes with it is not given to another. */
 const mostKilled = 2;
+const nothingTried: ReadonlyMap<Placement, number> = new Map();
 /** Silence is looked at again this soon where nobody else could take the job. */
 const leastFirstEventMs = 1_000;
 const predictionFactor = 4;
@@ -42,7 +44,8 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly stream: boolean;
   readonly targets: readonly string[];
   readonly onlyNode: string | undefined;
-  readonly tried = new Map<Placement, number>();
+  tried: ReadonlyMap<Placement, number> = nothingTried;
+  seat = notSeated;
   leaveBy: number | undefined;
   lastError: ClusterError | undefined;
   readonly record: RequestRecord;
@@ -131,7 +134,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   }
 
   exclude(place: Placement, until: number, error: ClusterError): void {
-    this.tried.set(place, until);
+    this.tried = new Map(this.tried).set(place, until);
     this.lastError = error;
     // It can go to fewer places than the others now, and must not hold them up as the head of their line.
     this.line = toLine(this.#request, this, this.tried.keys());

@@ -1,8 +1,10 @@
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { expect, it } from 'vitest';
 import { HandClock } from '../testing/hand-clock.ts';
 import { Watchdog, type Watched } from './watchdog.ts';
 
 class Noting implements Watched {
+  seat = notSeated;
   readonly checks: number[] = [];
   onCheck: () => void = () => {};
 
@@ -48,8 +50,8 @@ it('takes ones that come and go while it looks', async () => {
     watchdog.forget(forgotten);
     watchdog.watch(late);
   };
-  watchdog.watch(leaving);
   watchdog.watch(forgotten);
+  watchdog.watch(leaving);
   await clock.advance(500);
   expect(leaving.checks).toEqual([250]);
   expect(forgotten.checks).toEqual([]);

@@ -1,6 +1,7 @@
+import { Roster, type RosterMember } from '@waggle/shared/collections/roster.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 
-export interface Watched {
+export interface Watched extends RosterMember {
   check(now: number): void;
 }
 
@@ -10,7 +11,7 @@ const sweepMs = 250;
 /** Looks at every running request a few times a second, as long as there are any. */
 export class Watchdog {
   readonly #clock: Clock;
-  readonly #watched = new Set<Watched>();
+  readonly #watched = new Roster<Watched>();
   #isSweeping = false;
 
   constructor(clock: Clock) {
@@ -30,7 +31,7 @@ export class Watchdog {
 
   readonly #sweep = (): void => {
     const now = this.#clock.now();
-    for (const watched of this.#watched) watched.check(now);
+    this.#watched.each((watched) => watched.check(now));
     this.#isSweeping = this.#watched.size > 0;
     if (this.#isSweeping) this.#clock.schedule(sweepMs, this.#sweep);
   };

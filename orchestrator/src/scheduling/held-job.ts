@@ -1,4 +1,5 @@
 import type { JobPins } from '@waggle/shared/cluster/job.ts';
+import type { RosterMember } from '@waggle/shared/collections/roster.ts';
 import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Lane } from '@waggle/shared/lane-link/lane-link.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
@@ -24,7 +25,7 @@ export interface HeldJob extends Queued, ChoosableJob {
 }
 
 /** A reserved lane: the job must be bound to it in the same tick, and `release` or `lose` called when it is over. */
-export interface Placed {
+export interface Placed extends RosterMember {
   readonly placement: ServedPlacement;
   readonly lane: Lane;
   readonly decision: Decision;

@@ -1,3 +1,4 @@
+import { notSeated, Roster } from '@waggle/shared/collections/roster.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
@@ -53,7 +54,7 @@ export class Scheduler implements CapacityListener {
   readonly #clock: Clock;
   readonly #queue = new HoldQueue<HeldJob>();
   readonly #placements: Placements;
-  readonly #running = new Set<Placed>();
+  readonly #running = new Roster<Placed>();
   /** Lines of which nothing can be placed until something changes. */
   readonly #closed = new Set<string>();
   /** Since when nothing at all could take the jobs of a line. */
@@ -333,6 +334,7 @@ export class Scheduler implements CapacityListener {
       expectedTokens,
       tokensOut: 0,
       firstEventAt: undefined,
+      seat: notSeated,
     };
     const lane = placement.served.engine.lanes.bind(bound);
     if (lane === undefined) {
@@ -356,6 +358,7 @@ export class Scheduler implements CapacityListener {
       predicted,
       others,
       settle,
+      seat: notSeated,
     };
     this.#running.add(placed);
     return placed;

@@ -1,5 +1,6 @@
 import type { Capability, ModelReport, ModelState } from '@waggle/shared/cluster/model.ts';
 import type { Hardware } from '@waggle/shared/cluster/node.ts';
+import type { Roster } from '@waggle/shared/collections/roster.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
@@ -116,7 +117,7 @@ export class ServedPlacement implements Placement {
     return this.served.report.parallel;
   }
 
-  get running(): ReadonlySet<BoundJob> {
+  get running(): Roster<BoundJob> {
     return this.served.running;
   }
 

@@ -1,3 +1,4 @@
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { ChoosableJob, Placement } from '../scheduling/placement.ts';
@@ -41,7 +42,7 @@ export function toPlacement(node: string, facts: PlacementFacts = {}): Placement
     contextLength: undefined,
     numCtx: undefined,
     parallel: 1,
-    running: new Set(running),
+    running: Object.assign([...running], { size: running.length }),
     foreignJobs: 0,
     idleLanes: 1,
     busyLanes: jobs.length,
@@ -89,6 +90,7 @@ export function toBoundJob(facts: Partial<BoundJob> = {}): BoundJob {
     expectedTokens: 100,
     tokensOut: 50,
     firstEventAt: 100,
+    seat: notSeated,
     ...facts,
   };
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Pulse } from '../pulse.ts';
 
@@ -48,6 +49,7 @@ export class BodyReader {
         }
       };
       const watched = {
+        seat: notSeated,
         beat: (): void => {
           if (pulse.elapsedMs(lastBeat) >= timeoutMs) settle(new ClusterError('request-timeout', silence(timeoutMs)));
         },

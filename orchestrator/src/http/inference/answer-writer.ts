@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type AnswerBatch, batchKind } from '@waggle/shared/chat/answer-batch.ts';
 import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import type { AnswerEncoder } from '@waggle/shared/dialects/dialect.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer } from '../../inference/inference.ts';
@@ -26,6 +27,7 @@ const comment = Buffer.from(': waiting\n\n');
  * which sees progress inside a large write too.
  */
 export class AnswerWriter implements Watched {
+  seat = notSeated;
   readonly #outgoing: ServerResponse;
   readonly #writeTimeoutMs: number;
   readonly #pulse: Pulse;

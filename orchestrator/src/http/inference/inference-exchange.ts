@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
+import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
@@ -32,6 +33,7 @@ export class InferenceExchange implements RunningRequest {
   readonly #requestId: string;
   readonly #controller = new AbortController();
   readonly #writer: AnswerWriter;
+  seat = notSeated;
   #answer: Answer | undefined;
   #isStream = false;
   #isClosed = false;
