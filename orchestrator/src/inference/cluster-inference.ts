@@ -107,11 +107,7 @@ export class ClusterInference implements Inference {
 
   #refuse(record: RequestRecord, error: ClusterError): Answer {
     const failure = this.#noteFailure(record, inWordsOf(record, error));
-    // oxlint-disable-next-line require-yield -- an answer that is nothing but its failure
-    async function* answer(): ReturnType<Answer[typeof Symbol.asyncIterator]> {
-      throw failure;
-    }
-    return { record, [Symbol.asyncIterator]: answer };
+    return { record, [Symbol.asyncIterator]: () => failing(failure) };
   }
 
   #noteFailure(record: RequestRecord, error: ClusterError): ClusterError {
@@ -137,6 +133,11 @@ function launch(
   const run = new JobRun(deps, request, resolved, record, signal);
   run.start();
   return run;
+}
+
+// oxlint-disable-next-line require-yield -- an answer that is nothing but its failure
+async function* failing(failure: ClusterError): ReturnType<Answer[typeof Symbol.asyncIterator]> {
+  throw failure;
 }
 
 /** What the jobs of a split request did is the story of the request. */

@@ -7,17 +7,20 @@ export interface RequestFilter {
   readonly limit: number;
 }
 
-/** The requests that run, and the last ones that ended: a ring in memory. */
+/**
+ * The requests that run, and the last ones that ended: a ring in memory. An ended one is kept as JSON: one string where the record is
+ * forty objects, which the garbage collector would have to copy for each request because they outlive it.
+ */
 export class RequestLog {
   readonly #running = new Map<string, RequestRecord>();
-  readonly #ended: (RequestRecord | undefined)[];
+  readonly #ended: string[];
   #next = 0;
   /** Totals since the start. */
   readonly totals = { requests: 0, failed: 0, clientGone: 0, promptTokens: 0, completionTokens: 0 };
 
   /** `kept` is the number of ended requests that are remembered. */
   constructor(kept: number) {
-    this.#ended = new Array<RequestRecord | undefined>(kept).fill(undefined);
+    this.#ended = new Array<string>(kept).fill('');
   }
 
   begin(record: RequestRecord): void {
@@ -28,7 +31,7 @@ export class RequestLog {
   end(record: RequestRecord): void {
     if (this.#running.get(record.requestId) === record) this.#running.delete(record.requestId);
     if (this.#ended.length > 0) {
-      this.#ended[this.#next] = record;
+      this.#ended[this.#next] = JSON.stringify(record);
       this.#next = (this.#next + 1) % this.#ended.length;
     }
     if (record.state === 'failed') this.totals.failed++;
@@ -38,22 +41,45 @@ export class RequestLog {
   }
 
   get(requestId: string): RequestRecord | undefined {
-    return this.#running.get(requestId) ?? this.#ended.find((record) => record?.requestId === requestId);
+    const running = this.#running.get(requestId);
+    if (running !== undefined) return running;
+    for (const text of this.#newestFirst()) {
+      // Parsing is dear, and there may be thousands.
+      const record = text.includes(requestId) ? parse(text) : undefined;
+      if (record?.requestId === requestId) return record;
+    }
+    return undefined;
   }
 
   /** Newest first, running ones before ended ones. */
   list(filter: RequestFilter): RequestRecord[] {
     const found: RequestRecord[] = [];
-    const take = (record: RequestRecord | undefined) => {
-      if (record === undefined || found.length >= filter.limit) return;
-      if (filter.state !== undefined && record.state !== filter.state) return;
-      if (filter.model !== undefined && record.model !== filter.model) return;
-      if (filter.node !== undefined && record.node !== filter.node) return;
-      found.push(record);
-    };
-    for (const record of [...this.#running.values()].toReversed()) take(record);
-    const kept = this.#ended.length;
-    for (let age = 1; age <= kept; age++) take(this.#ended[(this.#next - age + kept) % kept]);
+    const isWanted = ({ state, model, node }: RequestRecord): boolean =>
+      (filter.state === undefined || state === filter.state) &&
+      (filter.model === undefined || model === filter.model) &&
+      (filter.node === undefined || node === filter.node);
+    for (const record of [...this.#running.values()].toReversed()) {
+      if (found.length >= filter.limit) return found;
+      if (isWanted(record)) found.push(record);
+    }
+    for (const text of this.#newestFirst()) {
+      if (found.length >= filter.limit) return found;
+      const record = parse(text);
+      if (isWanted(record)) found.push(record);
+    }
     return found;
   }
+
+  *#newestFirst(): Iterable<string> {
+    const kept = this.#ended.length;
+    for (let age = 1; age <= kept; age++) {
+      const text = this.#ended[(this.#next - age + kept) % kept];
+      if (text === undefined || text === '') return;
+      yield text;
+    }
+  }
+}
+
+function parse(text: string): RequestRecord {
+  return JSON.parse(text) as RequestRecord;
 }

@@ -1,7 +1,7 @@
 /** How an AnswerQueue is bound to the one who fills it. */
 export interface AnswerQueueOptions<T> {
-  /** Size above which `push` asks for a pause, in the unit of `sizeOf`. */
-  readonly highWater: number;
+  /** Size above which `push` asks for a pause, in the unit of `sizeOf`; a function where it changes. */
+  readonly highWater: number | (() => number);
   /** Size of an item; 1 each unless told. */
   readonly sizeOf?: (item: T) => number;
   /** Half of what had made `push` say false was read: more is welcome. Called once per pause. */
@@ -40,9 +40,14 @@ export class AnswerQueue<T> implements AsyncIterable<T> {
     }
     this.#items.push(item);
     this.#size += this.#options.sizeOf?.(item) ?? 1;
-    if (this.#size <= this.#options.highWater) return true;
+    if (this.#size <= this.#highWater()) return true;
     this.#isFull = true;
     return false;
+  }
+
+  /** Everything that was pushed was read. */
+  get isRead(): boolean {
+    return this.#head === this.#items.length;
   }
 
   /** Nothing follows. */
@@ -95,11 +100,16 @@ export class AnswerQueue<T> implements AsyncIterable<T> {
       this.#head = 0;
     }
     this.#size -= this.#options.sizeOf?.(item) ?? 1;
-    if (this.#isFull && this.#size * 2 <= this.#options.highWater) {
+    if (this.#isFull && this.#size * 2 <= this.#highWater()) {
       this.#isFull = false;
       if (this.#state === 'open') this.#options.onDrain?.();
     }
     return item;
+  }
+
+  #highWater(): number {
+    const { highWater } = this.#options;
+    return typeof highWater === 'number' ? highWater : highWater();
   }
 
   #return(): Promise<IteratorResult<T, undefined>> {
