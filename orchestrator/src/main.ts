@@ -40,6 +40,7 @@ async function run(config: CompiledConfig): Promise<void> {
   const logger = createWinstonLogger({
     level: config.logging.level,
     isTerminal: process.stderr.isTTY,
+    maxLinesPerSecond: config.logging.maxLinesPerSecond,
     ...(config.logging.file && { file: config.logging.file }),
   });
   let orchestrator: Orchestrator | undefined;

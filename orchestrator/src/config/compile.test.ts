@@ -40,7 +40,7 @@ test('without anything it is complete, in plain units, and frozen to the ground'
   });
   expect(config).toMatchObject({
     nodes: [],
-    logging: { level: 'info', file: undefined },
+    logging: { level: 'info', maxLinesPerSecond: 500, file: undefined },
     notices: [],
     file: undefined,
   });

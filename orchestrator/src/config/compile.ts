@@ -185,9 +185,10 @@ function compileData(written: string | undefined, context: Compiling): DataConfi
 }
 
 function compileLogging(parsed: ParsedConfig['logging'], context: Compiling): LoggingConfig {
-  const { level, file, maxFileBytes: maxBytes, maxFiles } = parsed;
-  if (file === undefined) return { level, file: undefined };
-  return { level, file: { path: fromWriter(['logging', 'file'], file, context), maxBytes, maxFiles } };
+  const { level, file, maxFileBytes: maxBytes, maxFiles, maxLinesPerSecond } = parsed;
+  if (file === undefined) return { level, maxLinesPerSecond, file: undefined };
+  const filePath = fromWriter(['logging', 'file'], file, context);
+  return { level, maxLinesPerSecond, file: { path: filePath, maxBytes, maxFiles } };
 }
 
 /** A path in the file is relative to the file, any other to the folder the program was started in. */

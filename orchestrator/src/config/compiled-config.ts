@@ -89,6 +89,7 @@ export type NodeConfig = AgentNodeConfig | EngineNodeConfig;
 
 export interface LoggingConfig {
   readonly level: LogLevel;
+  readonly maxLinesPerSecond: number;
   readonly file: { readonly path: string; readonly maxBytes: number; readonly maxFiles: number } | undefined;
 }
 

@@ -121,6 +121,9 @@ const loggingSchema = z.strictObject({
     .prefault('64MiB')
     .describe('Size at which the log file is changed for a new one.'),
   maxFiles: wholeNumber(1, 1_000).prefault(5).describe('Log files kept; the oldest is deleted.'),
+  maxLinesPerSecond: wholeNumber(1, 1_000_000)
+    .prefault(500)
+    .describe('Most log lines a second; beyond it the lowest levels are dropped first, and counted.'),
 });
 
 const label = z

@@ -1,5 +1,8 @@
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
+/** From quiet to talkative. */
+export const levelRank: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
+
 /** Events, not prose: a kebab-case name and its facts. Implementations never throw and never block. */
 export interface Logger {
   error(event: string, facts?: LogFacts): void;

@@ -1,57 +1,87 @@
-import { styleText } from 'node:util';
 import winston from 'winston';
-import type { LogFacts, Logger, LogLevel } from './logger.ts';
+import { createBoundedLogger } from './bounded-logger.ts';
+import { toJsonLine, toTerminalLine } from './line-format.ts';
+import type { LogLine, LogSink } from './log-line.ts';
+import { type Logger, type LogLevel, levelRank } from './logger.ts';
+
+interface LogFile {
+  readonly path: string;
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+}
 
 export interface WinstonLoggerOptions {
   readonly level: LogLevel;
   /** Lines for people; else one JSON object per line. */
   readonly isTerminal: boolean;
-  /** Written on every line, such as the part of the program that speaks. */
-  readonly facts?: LogFacts;
-  readonly file?: { readonly path: string; readonly maxBytes: number; readonly maxFiles: number };
+  readonly file?: LogFile;
+  /** More lines than this are dropped, the lowest levels first. */
+  readonly maxLinesPerSecond?: number;
 }
 
-const rank: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
-const colours = { error: 'red', warn: 'yellow', info: 'cyan', debug: 'gray' } as const;
+/** Lines that may wait for a disk or a reader that stands still. */
+const waitingMaxLines = 1_000;
 
-/** Logs to standard error, and to a file that is rotated if one is given. What is below the level costs one comparison. */
+/** Logs to standard error, and to a file that is rotated if one is given, within bounds. */
 export function createWinstonLogger(options: WinstonLoggerOptions): Logger {
-  const { combine, timestamp, json, printf } = winston.format;
-  const lines = options.isTerminal ? combine(timestamp(), printf(toLine)) : combine(timestamp(), json());
-  const transports: winston.transport[] = [
-    new winston.transports.Console({ format: lines, stderrLevels: Object.keys(rank) }),
-  ];
-  if (options.file !== undefined) {
-    const { path, maxBytes, maxFiles } = options.file;
-    transports.push(
-      new winston.transports.File({
-        filename: path,
-        maxsize: maxBytes,
-        maxFiles,
-        tailable: true,
-        format: combine(timestamp(), json()),
-      }),
-    );
-  }
-  const logger = winston.createLogger({
-    level: options.level,
-    levels: rank,
-    transports,
-    ...(options.facts && { defaultMeta: options.facts }),
-  });
-  const limit = rank[options.level];
-  const at = (level: LogLevel) => (event: string, facts?: LogFacts) => {
-    if (rank[level] <= limit) logger.log({ level, message: event, ...facts });
-  };
-  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
+  const { level, isTerminal, file, maxLinesPerSecond } = options;
+  const terminal = createTerminalSink(isTerminal);
+  const sinks = file === undefined ? [terminal] : [terminal, createFileSink(file, terminal)];
+  return createBoundedLogger({ level, sinks, ...(maxLinesPerSecond !== undefined && { maxLinesPerSecond }) });
 }
 
-function toLine(info: winston.Logform.TransformableInfo): string {
-  const { level, message, timestamp, ...facts } = info;
-  const shown = Object.entries(facts).map(
-    ([name, value]) => `${styleText('dim', `${name}=`)}${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  const time = String(timestamp).slice(11, 23);
-  const colour = colours[level as LogLevel];
-  return `${styleText('dim', time)} ${styleText(colour, level.padEnd(5))} ${String(message)}${shown.length > 0 ? `  ${shown.join(' ')}` : ''}`;
+/** Standard error. */
+export function createTerminalSink(isTerminal: boolean): LogSink {
+  const format = toFormat(isTerminal ? toTerminalLine : toJsonLine);
+  const logger = createTransportLogger(new winston.transports.Console({ format, stderrLevels: levels }));
+  return { write: (line) => hasRoom(logger) && send(logger, line) };
 }
+
+/** A file that takes no lines ends nothing and holds up nothing; it is said where lines still arrive. */
+function createFileSink({ path, maxBytes, maxFiles }: LogFile, terminal: LogSink): LogSink {
+  const say = (event: string, facts: LogLine['facts']) =>
+    terminal.write({ timeMs: Date.now(), level: 'error', event, facts: { file: path, ...facts } });
+  let logger: winston.Logger;
+  try {
+    const options = { filename: path, maxsize: maxBytes, maxFiles, tailable: true, format: toFormat(toJsonLine) };
+    logger = createTransportLogger(new winston.transports.File(options));
+  } catch (thrown) {
+    say('log-file-failed', { error: String(thrown) }); // its folder cannot be made
+    return { write: () => true };
+  }
+  let missing = 0;
+  return {
+    write(line) {
+      if (missing > 0 ? logger.writableLength === 0 : hasRoom(logger)) {
+        if (missing > 0) say('log-file-recovered', { missing });
+        missing = 0;
+        return send(logger, line);
+      }
+      if (missing === 0) say('log-file-failed', { error: 'it takes no lines' });
+      missing++;
+      return true; // the terminal has it
+    },
+  };
+}
+
+/** One for each transport: one that stands still does not hold up the others. */
+function createTransportLogger(transport: winston.transport): winston.Logger {
+  const logger = winston.createLogger({ level: 'debug', levels: levelRank, transports: [transport] });
+  logger.on('error', () => {}); // would end the program; what follows from it is seen by lines that wait
+  return logger;
+}
+
+function hasRoom(logger: winston.Logger): boolean {
+  return logger.writableLength < waitingMaxLines;
+}
+
+function send(logger: winston.Logger, line: LogLine): true {
+  logger.log({ level: line.level, message: line.event, line });
+  return true;
+}
+
+function toFormat(toText: (line: LogLine) => string): winston.Logform.Format {
+  return winston.format.printf(({ line }) => toText(line as LogLine));
+}
+
+const levels = Object.keys(levelRank);
