@@ -6,11 +6,14 @@ import { createNode, type LocalNode } from './create-node.ts';
 import { type AgentHttp, type AgentHttpOptions, listenAgentHttp } from './http/agent-http.ts';
 import { Invitations } from './http/invitations.ts';
 import { openAgentFolder } from './identity/agent-folder.ts';
+import type { LogSource } from './link/log-sender.ts';
 import { ClusterMembership } from './membership.ts';
 import { toEngineLines, toStartLines } from './start-lines.ts';
 
 export interface AgentDeps {
   readonly logger: Logger;
+  /** What the orchestrator is to have of the log; absent: nothing. */
+  readonly logs?: LogSource | undefined;
   readonly clock: Clock;
   /** Shows lines to the person who started the agent. */
   readonly print: (text: string) => void;
@@ -31,7 +34,7 @@ export interface Agent {
  *
  * @throws UsageError in one sentence for what a person can mend
  */
-export async function startAgent(config: AgentConfig, { logger, clock, print }: AgentDeps): Promise<Agent> {
+export async function startAgent(config: AgentConfig, { logger, logs, clock, print }: AgentDeps): Promise<Agent> {
   const folder = openAgentFolder(config.data.folder, config.data.isChosen);
   const opened: (() => Promise<void>)[] = [async () => folder[Symbol.dispose]()];
   const closeAll = async () => {
@@ -43,7 +46,7 @@ export async function startAgent(config: AgentConfig, { logger, clock, print }: 
     const { engines, settings, token, orchestrator } = config;
     const node = await createNode({ name, dataDir: folder.path, engines, settings, logger, clock });
     opened.push(() => node.close());
-    const membership = new ClusterMembership({ node, token, mayRename: !isChosen, logger, clock, print });
+    const membership = new ClusterMembership({ node, token, mayRename: !isChosen, logger, logs, clock, print });
     opened.push(async () => membership.close());
     const invitations =
       orchestrator === undefined

@@ -1,4 +1,5 @@
 import { enableCompileCache } from 'node:module';
+import { createBoundedLogger } from '@waggle/shared/observing/bounded-logger.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Agent } from './agent.ts';
@@ -7,7 +8,8 @@ import type { AgentConfig } from './config/agent-config.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readAgentConfig } from './config/read-agent-config.ts';
 import { UsageError } from './config/usage-error.ts';
-import { createLazyLogger } from './logging/lazy-logger.ts';
+import { createLazySink } from './logging/lazy-sink.ts';
+import { LogBuffer } from './logging/log-buffer.ts';
 
 /** A second signal counts only after this: a terminal under a watcher delivers one Ctrl-C twice. */
 const secondSignalAfterMs = 1_000;
@@ -48,11 +50,13 @@ async function run(config: AgentConfig): Promise<void> {
   enableCompileCache();
   // After --help and what is wrong with the flags: those answer at once.
   const { startAgent } = await import('./agent.ts');
-  const logger = createLazyLogger(config.logLevel, async () => {
-    const { createWinstonLogger } = await import('@waggle/shared/observing/winston-logger.ts');
-    return createWinstonLogger({ level: config.logLevel, isTerminal: process.stderr.isTTY });
+  const terminal = createLazySink(async () => {
+    const { createTerminalSink } = await import('@waggle/shared/observing/winston-logger.ts');
+    return createTerminalSink(process.stderr.isTTY);
   });
-  agent = await startAgent(config, { logger, clock: systemClock, print: (text) => process.stdout.write(text) });
+  const logs = new LogBuffer();
+  const logger = createBoundedLogger({ level: config.logLevel, sinks: [terminal, logs] });
+  agent = await startAgent(config, { logger, logs, clock: systemClock, print: (text) => process.stdout.write(text) });
   releaseWhenIdle(agent);
 }
 

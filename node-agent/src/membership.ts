@@ -3,6 +3,7 @@ import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { connectNode } from './link/connect-node.ts';
+import type { LogSource } from './link/log-sender.ts';
 import type { LinkStatus, NodeLink } from './link/node-link.ts';
 
 export interface MembershipDeps {
@@ -11,6 +12,8 @@ export interface MembershipDeps {
   /** The name is the machine's, not somebody's choice: another one may be taken where it is in use. */
   readonly mayRename: boolean;
   readonly logger: Logger;
+  /** What the orchestrator is to have of the node's log; absent: nothing. */
+  readonly logs?: LogSource | undefined;
   readonly clock: Clock;
   readonly print: (text: string) => void;
   /** The gRPC link unless told. */
@@ -46,8 +49,8 @@ export class ClusterMembership {
   join(orchestrator: string): void {
     this.#leave();
     this.#orchestrator = orchestrator;
-    const { token, logger, clock, connect = connectNode } = this.#deps;
-    const link = connect(this.#namedNode(), { orchestrator, token, logger, clock });
+    const { token, logger, logs, clock, connect = connectNode } = this.#deps;
+    const link = connect(this.#namedNode(), { orchestrator, token, logger, logs, clock });
     this.#link = link;
     this.#unsubscribe = link.subscribe((status) => this.#changed(status));
     this.#changed(link.status);

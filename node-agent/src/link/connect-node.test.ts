@@ -6,6 +6,7 @@ import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { encodeBind, encodeBodyPart, encodeCancel, helloFrame } from '@waggle/shared/wire/encode-lane-frames.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LogBuffer } from '../logging/log-buffer.ts';
 import { connectNode } from './connect-node.ts';
 import type { LinkStatus, NodeLink, NodeLinkOptions } from './node-link.ts';
 import { type FakeControl, FakeOrchestrator } from './testing/fake-orchestrator.ts';
@@ -74,7 +75,7 @@ describe('handshake', () => {
     await until(() => link?.status.state === 'refused');
     expect(link?.status).toMatchObject({
       reason: 'incompatible',
-      message: expect.stringMatching(/protocol 1\.0, the orchestrator 3\.1/),
+      message: expect.stringMatching(/protocol 1\.1, the orchestrator 3\.1/),
     });
     expect(control.frames.count).toBe(0);
   });
@@ -137,6 +138,64 @@ describe('membership', () => {
     connect();
     await link?.drain();
     expect(link?.status).toEqual({ state: 'closed' });
+  });
+});
+
+describe('log', () => {
+  const write = (logs: LogBuffer, event: string) =>
+    logs.write({ timeMs: 1, level: 'info', event, facts: { engine: 'e1' } });
+
+  async function joinWith(logs: LogBuffer): Promise<FakeControl> {
+    connect(undefined, { logs });
+    const control = await orchestrator.controls.next();
+    control.hello();
+    await control.welcome();
+    return control;
+  }
+
+  test('what was written before and after the joining is sent, after the report', async () => {
+    const logs = new LogBuffer();
+    write(logs, 'early');
+    const control = await joinWith(logs);
+    write(logs, 'late');
+    const types: string[] = [];
+    for (;;) {
+      const frame = await control.frames.next();
+      types.push(frame.type);
+      if (frame.type !== 'log-batch') continue;
+      const factsJson = '{"engine":"e1"}';
+      expect(frame).toEqual({
+        type: 'log-batch',
+        entries: ['early', 'late'].map((event) => ({ timeMs: 1, level: 'info', event, factsJson })),
+        dropped: 0,
+      });
+      break;
+    }
+    expect(types).toContain('report');
+  });
+
+  test('lines that were not sent are sent to the next orchestrator', async () => {
+    const logs = new LogBuffer();
+    (await joinWith(logs)).end();
+    write(logs, 'meanwhile');
+    const again = await orchestrator.controls.next();
+    again.hello();
+    await again.welcome();
+    expect(await again.next('log-batch')).toMatchObject({ entries: [{ event: 'meanwhile' }] });
+  });
+
+  test('the last lines go before the leave', async () => {
+    const logs = new LogBuffer();
+    const control = await joinWith(logs);
+    const lanes = [await orchestrator.lanes.next(), await orchestrator.lanes.next()];
+    for (const lane of lanes) lane.say(helloFrame);
+    await until(() => link?.status.state === 'joined');
+    void link?.drain();
+    write(logs, 'last');
+    for (const lane of lanes) lane.end();
+    const rest: string[] = [];
+    while (rest.at(-1) !== 'leave') rest.push((await control.frames.next()).type);
+    expect(rest.slice(-2)).toEqual(['log-batch', 'leave']);
   });
 });
 

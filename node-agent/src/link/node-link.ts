@@ -2,6 +2,7 @@ import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
 import type { Refusal } from '@waggle/shared/lane-link/lane-link.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { LogSource } from './log-sender.ts';
 
 /** A node's tie to one orchestrator: joins, reports, keeps lanes open, and comes back by itself after every loss. */
 export interface NodeLink {
@@ -39,6 +40,8 @@ export interface NodeLinkOptions {
   /** Absent: the cluster has none. */
   readonly token?: JoinToken | undefined;
   readonly logger: Logger;
+  /** What the orchestrator is to have of the node's log; absent: nothing. */
+  readonly logs?: LogSource | undefined;
   readonly clock: Clock;
   /** From 0 to below 1, for the jitter of reconnects. */
   readonly random?: () => number;

@@ -18,6 +18,7 @@ import type { SessionClaim } from '@waggle/shared/wire/session-metadata.ts';
 import { Backoff } from './backoff.ts';
 import { dial, openStream } from './dial.ts';
 import { LanePool } from './lane-pool.ts';
+import { LogSender } from './log-sender.ts';
 import { NodeCommands } from './node-commands.ts';
 import type { LinkStatus, NodeLinkOptions } from './node-link.ts';
 import { NodeOperations } from './node-operations.ts';
@@ -49,6 +50,7 @@ interface Membership {
   readonly pool: LanePool;
   readonly operations: NodeOperations;
   readonly reports: ReportSender;
+  readonly logs: LogSender | undefined;
   readonly unsubscribe: readonly (() => void)[];
 }
 
@@ -79,7 +81,7 @@ export class Session {
     this.#client = dial(options.orchestrator);
     this.#call = openStream(this.#client, membershipJoin);
     this.#call.on('data', (frame: ControlDown) => this.#onFrame(frame));
-    this.#call.on('drain', () => this.#membership?.reports.drained());
+    this.#call.on('drain', () => this.#drained());
     this.#call.on('error', (error: ServiceError) => this.#lost(this.#closingMessage ?? error.details ?? error.message));
     this.#call.on('end', () => this.#lost(this.#closingMessage ?? 'the orchestrator closed the connection'));
   }
@@ -199,17 +201,35 @@ export class Session {
       changed,
     });
     const reports = new ReportSender({ reports: this.#host.reports, clock, write: (frame) => this.#write(frame) });
+    const logs = this.#sendLogs();
     const operations = new NodeOperations({ host: this.#host, target, claim, changed });
     const unsubscribe = [
       this.#host.reports.subscribe((report) => pool.setEngines(toEngineIds(report))),
       this.#host.slots.subscribe(() => pool.fitSoon()),
     ];
-    this.#membership = { pool, reports, operations, unsubscribe };
+    this.#membership = { pool, reports, logs, operations, unsubscribe };
     this.#events.joined({ state: 'joined', epoch, clusterId: hello.clusterId, orchestratorVersion: hello.version });
     if (this.#hasEnded) return;
     reports.send(); // it may have changed since the registration
     pool.setEngines(toEngineIds(this.#host.reports.current()));
     this.#beat(heartbeatMs);
+  }
+
+  #sendLogs(): LogSender | undefined {
+    const { logs, clock } = this.#options;
+    if (logs === undefined) return undefined;
+    return new LogSender({
+      logs,
+      clock,
+      isFull: () => this.#call.writableNeedDrain,
+      sendReport: () => this.#membership?.reports.flush(),
+      write: (batch) => this.#write({ type: 'log-batch', ...batch }),
+    });
+  }
+
+  #drained(): void {
+    this.#membership?.reports.drained();
+    this.#membership?.logs?.drained();
   }
 
   #beat(heartbeatMs: number): void {
@@ -225,6 +245,7 @@ export class Session {
     if (!this.#isDraining || this.#hasEnded || this.#hasLeft || membership === undefined) return;
     if (membership.pool.count > 0 || membership.operations.count > 0) return;
     this.#hasLeft = true;
+    membership.logs?.flush();
     this.#write({ type: 'leave', reason: 'it drained' });
     this.#stopWaiting = this.#options.clock.schedule(leaveMaxMs, () => this.#end({ type: 'left' }));
   }
@@ -260,9 +281,10 @@ export class Session {
     this.#hasEnded = true;
     this.#stopWaiting();
     if (this.#membership !== undefined) {
-      const { pool, reports, operations, unsubscribe } = this.#membership;
+      const { pool, reports, logs, operations, unsubscribe } = this.#membership;
       for (const stop of unsubscribe) stop();
       reports.close();
+      logs?.close();
       operations.close();
       pool.close();
     }

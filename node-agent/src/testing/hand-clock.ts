@@ -17,6 +17,11 @@ export class HandClock implements Clock {
     };
   }
 
+  /** Timers that are still to come. */
+  get pending(): number {
+    return this.#timers.length;
+  }
+
   /** Runs what falls due within `ms`, in order, with the promises that settle by it. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

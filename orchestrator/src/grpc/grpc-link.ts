@@ -13,6 +13,7 @@ import { beat } from '@waggle/shared/wire/services.ts';
 import type { SessionClaim } from '@waggle/shared/wire/session-metadata.ts';
 import { GrpcLane, type LaneCall } from './grpc-lane.ts';
 import { LaneConnection } from './lane-connection.ts';
+import type { NodeLogs } from './node-logs.ts';
 import { type OperationCall, OperationStream } from './operation-stream.ts';
 import { PendingCommands } from './pending-commands.ts';
 import { Pings } from './pings.ts';
@@ -36,6 +37,7 @@ interface LinkDeps {
   readonly lanesPerNode: number;
   readonly call: ControlCall;
   readonly events: LinkEvents;
+  readonly logs: NodeLogs;
   readonly clock: Clock;
   readonly laneIds: LaneIds;
   /** Called once, when the link has ended and `left` was told. */
@@ -137,6 +139,9 @@ export class GrpcLink implements LaneLink {
       }
       case 'command-result':
         this.#commands.settle(frame.commandId, frame.error);
+        break;
+      case 'log-batch':
+        this.#deps.logs.write(this.identity, frame);
         break;
       case 'leave':
         this.end(frame.reason === '' ? 'it left' : frame.reason, 'closed');

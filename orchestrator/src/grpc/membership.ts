@@ -14,6 +14,7 @@ import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { ControlUp } from '@waggle/shared/wire/control-frames.ts';
 import { formatVersion, isCompatible, protocolVersion } from '@waggle/shared/wire/protocol-version.ts';
 import { type ControlCall, GrpcLink } from './grpc-link.ts';
+import { NodeLogs } from './node-logs.ts';
 import { isLoopbackPeer } from './peer-address.ts';
 
 type Registration = Extract<ControlUp, { type: 'register' }>;
@@ -27,6 +28,8 @@ interface MembershipDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: LinkEvents;
+  /** The peer of a connection has proved that it belongs to the cluster. */
+  readonly authenticated: (peer: string) => void;
 }
 
 const registerMaxMs = 10_000;
@@ -40,6 +43,7 @@ const pingMs = 1_000;
 export class Membership {
   readonly #deps: MembershipDeps;
   readonly #laneIds = new LaneIds();
+  readonly #logs: NodeLogs;
   readonly #sessions = new Map<string, GrpcLink>();
   readonly #byNode = new Map<string, GrpcLink>();
   #epoch = 0;
@@ -50,6 +54,7 @@ export class Membership {
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
+    this.#logs = new NodeLogs(deps);
   }
 
   session(sessionId: string): GrpcLink | undefined {
@@ -182,6 +187,7 @@ export class Membership {
         lanesPerNode,
         call,
         events,
+        logs: this.#logs,
         clock,
         laneIds: this.#laneIds,
         ended,
@@ -190,6 +196,7 @@ export class Membership {
     );
     const refusal = events.joined(link, report);
     if (refusal !== undefined) return this.#refuse(call, frame, refusal);
+    this.#deps.authenticated(address);
     this.#sessions.set(sessionId, link);
     this.#byNode.set(identity.nodeId, link);
     const proof = makeProof(secret ?? '', 'orchestrator', facts);

@@ -95,7 +95,7 @@ describe('handshake', () => {
     const port = await start();
     const answer = await connect(port).register({ protocol: { major: 2, minor: 7 } });
     expect(answer).toMatchObject({ type: 'refused', reason: 'incompatible' });
-    expect(answer).toMatchObject({ message: expect.stringMatching(/protocol 1\.0, the node 2\.7/) });
+    expect(answer).toMatchObject({ message: expect.stringMatching(/protocol 1\.1, the node 2\.7/) });
     const newer = connect(port);
     expect(await newer.register({ protocol: { ...protocolVersion, minor: 99 } })).toMatchObject({ type: 'welcome' });
   });

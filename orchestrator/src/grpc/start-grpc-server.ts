@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
 import type { LinkEvents } from '@waggle/shared/lane-link/lane-link.ts';
@@ -7,8 +6,10 @@ import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { serverChannelOptions } from '@waggle/shared/wire/channel-options.ts';
 import { lanesOpen, lanesWatch, membershipJoin, operationsOpen } from '@waggle/shared/wire/services.ts';
 import { fromMetadata, type SessionClaim } from '@waggle/shared/wire/session-metadata.ts';
+import { ConnectionGate } from './connection-gate.ts';
 import type { LaneCall } from './grpc-lane.ts';
 import type { ControlCall, GrpcLink, WatchCall } from './grpc-link.ts';
+import { listen } from './listen.ts';
 import { Membership } from './membership.ts';
 import type { OperationCall } from './operation-stream.ts';
 
@@ -44,34 +45,50 @@ const closeMaxMs = 500;
 export async function startGrpcServer(options: GrpcServerOptions, events: LinkEvents): Promise<GrpcServer> {
   const { joinToken, clusterId, version = '', lanesPerNode, logger, clock } = options;
   const secret = joinToken?.secret;
-  const membership = new Membership({ secret, clusterId, version, lanesPerNode, clock, logger, events });
+  const gate = new ConnectionGate({ clock, logger });
+  const authenticated = (peer: string) => gate.authenticated(peer);
+  const membership = new Membership({
+    secret,
+    clusterId,
+    version,
+    lanesPerNode,
+    clock,
+    logger,
+    events,
+    authenticated,
+  });
+  const identify = toIdentify(membership, authenticated);
   const server = new Server(serverChannelOptions);
   server.addService({ join: membershipJoin }, { join: (call: ControlCall) => membership.accept(call) });
-  server.addService({ open: operationsOpen }, { open: toOpenOperation(membership) });
-  server.addService({ open: lanesOpen, watch: lanesWatch }, toLanes(membership));
-  await tryAddress(options);
-  const port = await listen(server, options);
+  server.addService({ open: operationsOpen }, { open: toOpenOperation(identify) });
+  server.addService({ open: lanesOpen, watch: lanesWatch }, toLanes(identify));
+  // Sockets of our own: grpc counts no connections, and says only in prose why it cannot listen.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = await listen(options.host, options.port, (socket) => {
+    if (gate.admit(socket)) injector.injectConnection(socket);
+  });
   return {
-    port,
+    port: listener.port,
     close() {
+      listener.close();
       membership.close();
       return shutDown(server, clock);
     },
   };
 }
 
-function toOpenOperation(membership: Membership) {
+function toOpenOperation(identify: Identify) {
   return (call: OperationCall): void => {
-    const known = identify(membership, call);
+    const known = identify(call);
     if (known === undefined || known.link.addOperation(call, known.claim.streamId ?? 0)) return;
     refuse(call, status.NOT_FOUND, 'nobody asked for this operation');
   };
 }
 
-function toLanes(membership: Membership) {
+function toLanes(identify: Identify) {
   return {
     open(call: LaneCall): void {
-      const known = identify(membership, call);
+      const known = identify(call);
       if (known === undefined) return;
       const { link, claim } = known;
       if (claim.engineId === undefined) refuse(call, status.INVALID_ARGUMENT, 'no engine was named');
@@ -79,48 +96,34 @@ function toLanes(membership: Membership) {
         refuse(call, status.RESOURCE_EXHAUSTED, 'the node has as many lanes as it may');
     },
     watch(call: WatchCall): void {
-      const known = identify(membership, call);
+      const known = identify(call);
       known?.link.addWatch(call, known.claim.connection);
     },
   };
 }
 
-/** Whose stream it is, as its metadata prove; who cannot prove it is refused. */
-function identify<Up, Down>(
-  membership: Membership,
+/** Whose stream it is; undefined: nobody's, and it was refused. */
+type Identify = <Up, Down>(
   call: ServerDuplexStream<Up, Down>,
-): { readonly link: GrpcLink; readonly claim: SessionClaim } | undefined {
-  const claim = fromMetadata(call.metadata);
-  const link = claim === undefined ? undefined : membership.session(claim.sessionId);
-  if (claim === undefined || link === undefined || !link.isMine(claim)) {
-    refuse(call, status.UNAUTHENTICATED, 'no session of this orchestrator');
-    return undefined;
-  }
-  return { link, claim };
+) => { readonly link: GrpcLink; readonly claim: SessionClaim } | undefined;
+
+/** By what the metadata of the stream prove. */
+function toIdentify(membership: Membership, authenticated: (peer: string) => void): Identify {
+  return (call) => {
+    const claim = fromMetadata(call.metadata);
+    const link = claim === undefined ? undefined : membership.session(claim.sessionId);
+    if (claim === undefined || link === undefined || !link.isMine(claim)) {
+      refuse(call, status.UNAUTHENTICATED, 'no session of this orchestrator');
+      return undefined;
+    }
+    authenticated(call.getPeer());
+    return { link, claim };
+  };
 }
 
 function refuse<Up, Down>(call: ServerDuplexStream<Up, Down>, code: status, details: string): void {
   call.resume();
   call.emit('error', { code, details });
-}
-
-/** grpc only says in prose why it cannot listen, and prints it too; a socket of our own says it with its code. */
-function tryAddress({ host, port }: GrpcServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = createServer();
-    socket.once('error', reject);
-    socket.listen({ host, port }, () => socket.close(() => resolve()));
-  });
-}
-
-function listen(server: Server, { host, port }: GrpcServerOptions): Promise<number> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
-      if (error === null) resolve(boundPort);
-      else reject(error);
-    });
-  });
 }
 
 function shutDown(server: Server, clock: Clock): Promise<void> {

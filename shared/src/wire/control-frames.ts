@@ -1,6 +1,7 @@
 import type { NodeIdentity, NodeReport } from '../cluster/node.ts';
 import type { ClusterError } from '../errors/cluster-error.ts';
 import type { ModelCommand } from '../lane-link/node-host.ts';
+import type { LogBatch } from '../observing/log-entry.ts';
 import type { ProtocolVersion } from './protocol-version.ts';
 
 /** What a node says on its control stream. `unknown` is a kind of a later version, to be skipped. */
@@ -20,6 +21,7 @@ export type ControlUp =
   /** Without an error: done. */
   | { readonly type: 'command-result'; readonly commandId: number; readonly error?: ClusterError }
   | { readonly type: 'leave'; readonly reason: string }
+  | ({ readonly type: 'log-batch' } & LogBatch)
   | { readonly type: 'unknown' };
 
 /** What the orchestrator says on a node's control stream. */

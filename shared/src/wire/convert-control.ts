@@ -4,6 +4,7 @@ import { isErrorCode } from '../errors/error-codes.ts';
 import type { ModelCommand } from '../lane-link/node-host.ts';
 import type { ClosingReason, ControlDown, ControlUp } from './control-frames.ts';
 import { fromWirePins, toWirePins } from './convert-job.ts';
+import { fromWireLogBatch, toWireLogBatch } from './convert-log.ts';
 import { fromWireReport, toWireIdentity, toWireReport } from './convert-report.ts';
 import { toCount, toOptionalCount } from './counts.ts';
 import type { Failure } from './generated/waggle/v1/failure.ts';
@@ -51,6 +52,8 @@ function toWireUp(frame: ControlUp): WireUp | undefined {
     }
     case 'leave':
       return { $case: 'leave', value: { reason: frame.reason } };
+    case 'log-batch':
+      return { $case: 'logBatch', value: toWireLogBatch(frame) };
     case 'unknown':
       return undefined;
   }
@@ -87,6 +90,8 @@ function fromWireUp(kind: WireUp): ControlUp {
     }
     case 'leave':
       return { type: 'leave', reason: kind.value.reason };
+    case 'logBatch':
+      return { type: 'log-batch', ...fromWireLogBatch(kind.value) };
   }
 }
 

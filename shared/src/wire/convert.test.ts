@@ -61,6 +61,17 @@ const ups: readonly ControlUp[] = [
   { type: 'command-result', commandId: 4 },
   { type: 'command-result', commandId: 5, error },
   { type: 'leave', reason: 'drained' },
+  { type: 'log-batch', entries: [], dropped: 3 },
+  {
+    type: 'log-batch',
+    entries: (['error', 'warn', 'info', 'debug'] as const).map((level, index) => ({
+      timeMs: 1.8e12 + index,
+      level,
+      event: 'engine-up',
+      factsJson: '{"engine":"é"}',
+    })),
+    dropped: 0,
+  },
   { type: 'unknown' },
 ];
 
@@ -105,6 +116,33 @@ describe('control', () => {
       encodeControlUp({ type: 'report', report: { ...report, engines: [toEngineReport('e', 1, { models: [told] })] } }),
     );
     expect(odd).toMatchObject({ report: { engines: [{ models: [{ state: 'cold', capabilities: ['completion'] }] }] } });
+  });
+
+  test('a log batch is a kind that an older peer skips', () => {
+    const bytes = encodeControlUp({ type: 'log-batch', entries: [], dropped: 1 });
+    expect(bytes[0]).toBe((8 << 3) | 2);
+    // An orchestrator that knows kinds up to 7 reads it as this one reads the next kind.
+    expect(decodeControlUp(Buffer.concat([Buffer.from([(9 << 3) | 2]), bytes.subarray(1)]))).toEqual({
+      type: 'unknown',
+    });
+  });
+
+  test('a level of a later version is info; a batch of more entries than anybody sends is cut and counted', () => {
+    const entry = Buffer.from('0a021009', 'hex');
+    const batch = Buffer.concat([Buffer.from([(8 << 3) | 2, entry.byteLength]), entry]);
+    expect(decodeControlUp(batch)).toMatchObject({
+      entries: [{ level: 'info', event: '', factsJson: '' }],
+      dropped: 0,
+    });
+    const entries = Array.from({ length: 2_500 }, () => ({
+      timeMs: 1,
+      level: 'info' as const,
+      event: 'e',
+      factsJson: '',
+    }));
+    const many = decodeControlUp(encodeControlUp({ type: 'log-batch', entries, dropped: 7 }));
+    expect(many).toMatchObject({ dropped: 507 });
+    expect(many.type === 'log-batch' && many.entries.length).toBe(2_000);
   });
 
   test('measured figures that are not whole, or no figures, do not break a report', () => {

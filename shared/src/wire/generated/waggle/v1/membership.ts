@@ -15,6 +15,18 @@ export const protobufPackage = "waggle.v1";
 
 export const protobufFileName = "waggle/v1/membership.proto";
 
+export const LogLevel = { INFO: 0, ERROR: 1, WARN: 2, DEBUG: 3, UNRECOGNIZED: -1 } as const;
+
+export type LogLevel = typeof LogLevel[keyof typeof LogLevel];
+
+export namespace LogLevel {
+  export type INFO = typeof LogLevel.INFO;
+  export type ERROR = typeof LogLevel.ERROR;
+  export type WARN = typeof LogLevel.WARN;
+  export type DEBUG = typeof LogLevel.DEBUG;
+  export type UNRECOGNIZED = typeof LogLevel.UNRECOGNIZED;
+}
+
 export interface ControlUp {
   kind:
     | { $case: "register"; value: Register }
@@ -28,6 +40,7 @@ export interface ControlUp {
     | { $case: "pong"; value: Pong }
     | { $case: "commandResult"; value: CommandResult }
     | { $case: "leave"; value: Leave }
+    | { $case: "logBatch"; value: LogBatch }
     | undefined;
 }
 
@@ -91,7 +104,7 @@ export interface Settings {
 }
 
 export interface Refused {
-  /** same-name, cloned, bad-token, incompatible, shutting-down */
+  /** same-name, cloned, bad-token, incompatible, full, shutting-down */
   reason: string;
   /** For the operator of the node. */
   message: string;
@@ -142,6 +155,26 @@ export interface OpenOperation {
   streamId: number;
 }
 
+/**
+ * Lines of the node's log, oldest first. Of the lowest priority, and bounded: what the node could not keep is counted, and
+ * so is what the orchestrator does not want to write.
+ */
+export interface LogBatch {
+  entries: LogEntry[];
+  /** Lines dropped since the batch before. */
+  dropped: number;
+}
+
+export interface LogEntry {
+  /** Milliseconds since 1970 by the clock of the node. */
+  timeMs: number;
+  level: LogLevel;
+  /** A name in kebab-case. */
+  event: string;
+  /** An object in JSON; empty: none. */
+  factsJson: string;
+}
+
 /** The node goes on purpose: its jobs are done and nothing is to be waited for. */
 export interface Leave {
   reason: string;
@@ -184,6 +217,9 @@ export const ControlUp: MessageFns<ControlUp> = {
         break;
       case "leave":
         Leave.encode(message.kind.value, writer.uint32(58).fork()).join();
+        break;
+      case "logBatch":
+        LogBatch.encode(message.kind.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -256,6 +292,14 @@ export const ControlUp: MessageFns<ControlUp> = {
             }
 
             message.kind = { $case: "leave", value: Leave.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.kind = { $case: "logBatch", value: LogBatch.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1303,6 +1347,142 @@ export const OpenOperation: MessageFns<OpenOperation> = {
   },
 };
 
+function createBaseLogBatch(): LogBatch {
+  return { entries: [], dropped: 0 };
+}
+
+export const LogBatch: MessageFns<LogBatch> = {
+  encode(message: LogBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      LogEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.dropped !== 0) {
+      writer.uint32(16).uint64(message.dropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(LogEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dropped = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogEntry(): LogEntry {
+  return { timeMs: 0, level: 0, event: "", factsJson: "" };
+}
+
+export const LogEntry: MessageFns<LogEntry> = {
+  encode(message: LogEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timeMs !== 0) {
+      writer.uint32(8).uint64(message.timeMs);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).int32(message.level);
+    }
+    if (message.event !== "") {
+      writer.uint32(26).string(message.event);
+    }
+    if (message.factsJson !== "") {
+      writer.uint32(34).string(message.factsJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.timeMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.factsJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseLeave(): Leave {
   return { reason: "" };
 }
@@ -1422,7 +1602,7 @@ export const MembershipService = {
    *   agent:        register (proof over both nonces, identity, full report)
    *   orchestrator: welcome (its own proof), or refused and the end of the stream
    *
-   * then, in any order: reports, heartbeats and pongs up; pings, commands and operations to open down.
+   * then, in any order: reports, heartbeats, pongs and log batches up; pings, commands and operations to open down.
    */
   join: {
     path: "/waggle.v1.Membership/Join" as const,
@@ -1443,9 +1623,20 @@ export interface MembershipServer extends UntypedServiceImplementation {
    *   agent:        register (proof over both nonces, identity, full report)
    *   orchestrator: welcome (its own proof), or refused and the end of the stream
    *
-   * then, in any order: reports, heartbeats and pongs up; pings, commands and operations to open down.
+   * then, in any order: reports, heartbeats, pongs and log batches up; pings, commands and operations to open down.
    */
   join: handleBidiStreamingCall<ControlUp, ControlDown>;
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
 }
 
 export interface MessageFns<T> {
