@@ -1,7 +1,7 @@
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { AgentConfig } from './config/agent-config.ts';
-import { UsageError } from './config/usage-error.ts';
 import { createNode, type LocalNode } from './create-node.ts';
 import { type AgentHttp, type AgentHttpOptions, listenAgentHttp } from './http/agent-http.ts';
 import { Invitations } from './http/invitations.ts';

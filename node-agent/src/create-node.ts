@@ -12,7 +12,7 @@ import { EngineDiscovery, type Finding } from './discovery/engine-discovery.ts';
 import { identify } from './discovery/identify.ts';
 import { type EngineJobState, EngineNode } from './engine-node.ts';
 import { createEngine, type EngineSettings } from './engines/create-engine.ts';
-import { keptText } from './identity/kept-text.ts';
+import { keptId } from './identity/kept-id.ts';
 import { findMachineId } from './identity/machine-id.ts';
 
 export type { EngineAddress } from './discovery/engine-address.ts';
@@ -54,19 +54,15 @@ export interface LocalNode extends NodeHost {
 /**
  * Builds a node. Resolves when its engines were asked once: what is up is in its first report.
  *
- * @throws when the data folder cannot be written
+ * @throws UsageError when the data folder cannot be written
  */
 export async function createNode(options: NodeOptions): Promise<LocalNode> {
   const { dataDir, logger, clock, settings = {} } = options;
-  const [nodeId, machineId] = await Promise.all([
-    options.nodeId ?? keptText(dataDir, 'node-id', uuid, () => randomUUID()),
-    findMachineId(dataDir),
-  ]);
   const identity: NodeIdentity = {
-    nodeId,
+    nodeId: options.nodeId ?? keptId(dataDir, 'node-id', uuid, randomUUID),
     bootId: randomUUID(),
     name: options.name ?? hostname(),
-    machineId,
+    machineId: await findMachineId(dataDir),
     version: packageJson.version,
   };
   let hardware: Hardware = basicHardware();

@@ -1,4 +1,5 @@
 import { enableCompileCache } from 'node:module';
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { createBoundedLogger } from '@waggle/shared/observing/bounded-logger.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -7,7 +8,6 @@ import { releaseMemory } from './capacity/release-memory.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readAgentConfig } from './config/read-agent-config.ts';
-import { UsageError } from './config/usage-error.ts';
 import { createLazySink } from './logging/lazy-sink.ts';
 import { LogBuffer } from './logging/log-buffer.ts';
 

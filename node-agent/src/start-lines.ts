@@ -1,3 +1,4 @@
+import { isUnspecifiedHost, joinHostPort } from '@waggle/shared/addresses/hosts.ts';
 import type { EngineReport, NodeIdentity } from '@waggle/shared/cluster/node.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import type { Finding } from './discovery/engine-discovery.ts';
@@ -12,10 +13,10 @@ export interface StartFacts {
 
 /** What a person reads when the agent is up. */
 export function toStartLines({ config, identity, folder, host, port }: StartFacts): string {
-  const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  const address = joinHostPort(isUnspecifiedHost(host) ? '127.0.0.1' : host, port);
   const lines = [
     `Waggle agent ${identity.version}, node ${identity.name}`,
-    row('health', `http://${shownHost}:${port}/health`),
+    row('health', `http://${address}/health`),
     row('data', folder),
     ...config.notices.map((notice) => row('note', notice)),
   ];

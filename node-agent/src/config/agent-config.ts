@@ -30,7 +30,8 @@ export type AgentConfigOutcome =
 export interface AgentInputs {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly homeFolder: string;
+  /** Undefined where the user has none. */
+  readonly homeFolder: string | undefined;
   readonly hostName: string;
   readonly workingFolder: string;
   readonly platform: NodeJS.Platform;

@@ -1,4 +1,5 @@
-import { homedir, hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
+import { findHomeFolder } from '@waggle/shared/data-folder/data-location.ts';
 import type { AgentInputs } from './agent-config.ts';
 
 /** What the configuration needs of this process. Nothing else in the agent reads the environment. */
@@ -6,18 +7,9 @@ export function processInputs(): AgentInputs {
   return {
     argv: process.argv.slice(2),
     environment: process.env,
-    homeFolder: homeFolder(),
+    homeFolder: findHomeFolder(),
     hostName: hostname(),
     workingFolder: process.cwd(),
     platform: process.platform,
   };
-}
-
-/** A user id without an entry in the user database, as in many containers, has none. */
-function homeFolder(): string {
-  try {
-    return homedir();
-  } catch {
-    return tmpdir();
-  }
 }

@@ -1,8 +1,8 @@
 import { formatJoinToken, makeJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { describe, expect, test } from 'vitest';
 import type { AgentConfig, AgentInputs } from './agent-config.ts';
 import { readAgentConfig } from './read-agent-config.ts';
-import { UsageError } from './usage-error.ts';
 
 function read(argv: string[] = [], environment: Record<string, string> = {}, more: Partial<AgentInputs> = {}) {
   const inputs: AgentInputs = {
@@ -88,8 +88,9 @@ describe('readAgentConfig', () => {
     [['--name', 'a b'], {}, '--name may have letters'],
     [['--log-level', 'loud'], {}, '--log-level must be one of error, warn, info, debug'],
     [['--token', 'K10::short'], {}, '--token must have a secret'],
-    [[], { LLAMA_BASE_URL: 'ftp://x' }, 'LLAMA_BASE_URL is not the address of an engine'],
+    [[], { LLAMA_BASE_URL: 'ftp://x' }, 'LLAMA_BASE_URL must begin with http:// or https://'],
     [[], { OLLAMA_HOST: 'a b' }, 'OLLAMA_HOST is not the address of an Ollama'],
+    [['--data', ''], {}, '--data must name a folder'],
     [['--colour'], {}, '--colour'],
     [['--port'], {}, '--port'],
     [['start'], {}, 'start'],
@@ -118,6 +119,11 @@ describe('readAgentConfig', () => {
     ['linux', { XDG_DATA_HOME: 'relative' }, /^\/home\/ann\/.local\/share\/waggle\/agent$/],
   ] as const)('keeps its things where %s with %j does', (platform, environment, folder) => {
     expect(run([], environment, { platform }).data.folder).toMatch(folder);
+  });
+
+  test('a user without a home folder has to name one', () => {
+    expect(() => run([], {}, { homeFolder: undefined })).toThrow(/no home folder.*--data DIR/);
+    expect(run(['--data', '/w'], {}, { homeFolder: undefined }).data.folder).toBe('/w');
   });
 
   test('~ is the home folder', () => {

@@ -1,11 +1,13 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseEngineUrl, parseOllamaHost } from '@waggle/shared/addresses/engine-urls.ts';
+import { joinHostPort, parseHostPort } from '@waggle/shared/addresses/hosts.ts';
 import { type JoinToken, parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { defaultDataFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import type { LogLevel } from '@waggle/shared/observing/logger.ts';
 import type { EngineSource } from '../create-node.ts';
 import type { AgentConfigOutcome, AgentInputs } from './agent-config.ts';
-import { parseEngineUrl, parseOllamaHost } from './engine-url.ts';
-import { UsageError } from './usage-error.ts';
 
 const orchestratorPort = 50_051;
 const ownPort = 3_000;
@@ -73,13 +75,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
       orchestrator: toAddress(pick('orchestrator', 'WAGGLE_ORCHESTRATOR')),
       token: toToken(pick('token', 'WAGGLE_JOIN_TOKEN')),
       name: { text: name === undefined ? toName(inputs.hostName) : checkName(name), isChosen: name !== undefined },
-      data: {
-        folder:
-          data === undefined
-            ? defaultFolder(inputs)
-            : path.resolve(inputs.workingFolder, expandHome(data.text, inputs)),
-        isChosen: data !== undefined,
-      },
+      data: { folder: toFolder(data, inputs), isChosen: data !== undefined },
       port: { number: port === undefined ? ownPort : toInteger(port, 0, 65_535), isChosen: port !== undefined },
       host: variable('HOST'),
       logLevel: toLogLevel(pick('log-level')),
@@ -114,11 +110,9 @@ function parseFlags(argv: readonly string[]) {
 function toAddress(setting: Setting | undefined): string | undefined {
   if (setting === undefined) return undefined;
   const { source, text } = setting;
-  const url = URL.canParse(`tcp://${text}`) ? new URL(`tcp://${text}`) : undefined;
-  if (url === undefined || url.hostname === '' || /[/?#@\s]/.test(text)) {
-    throw new UsageError(`${source} must be HOST:PORT, as the orchestrator prints it, not "${text}".`);
-  }
-  return `${url.hostname}:${url.port === '' ? orchestratorPort : url.port}`;
+  const address = parseHostPort(text, orchestratorPort);
+  if (address !== undefined) return joinHostPort(address.host, address.port);
+  throw new UsageError(`${source} must be HOST:PORT, as the orchestrator prints it, not "${text}".`);
 }
 
 function toToken(setting: Setting | undefined): JoinToken | undefined {
@@ -160,27 +154,24 @@ function toCount(setting: Setting | undefined, least = 1): number | undefined {
 }
 
 function toEngines(only: Setting | undefined, ollamaHost: Setting | undefined): EngineSource {
-  if (only !== undefined) return { kind: 'fixed', engines: [parseEngineUrl(only.source, only.text)] };
+  if (only !== undefined) {
+    const parsed = parseEngineUrl(only.text);
+    if (!parsed.ok) throw new UsageError(`${only.source} ${parsed.problem}.`);
+    return { kind: 'fixed', engines: [{ dialect: parsed.dialect, url: parsed.url }] };
+  }
   if (ollamaHost === undefined) return { kind: 'discover' };
   const ollamaUrl = parseOllamaHost(ollamaHost.text);
   if (ollamaUrl === undefined) throw new UsageError(`OLLAMA_HOST is not the address of an Ollama: ${ollamaHost.text}.`);
   return { kind: 'discover', ollamaUrl };
 }
 
-function expandHome(text: string, { homeFolder }: AgentInputs): string {
-  return text === '~' || text.startsWith('~/') ? path.join(homeFolder, text.slice(1)) : text;
-}
-
-/** Beside the orchestrator's own folder, never in it. */
-function defaultFolder({ environment, homeFolder, platform }: AgentInputs): string {
-  if (platform === 'win32') {
-    return path.join(
-      environment['LOCALAPPDATA']?.trim() || path.join(homeFolder, 'AppData', 'Local'),
-      'Waggle',
-      'agent',
-    );
+/** By default beside what an orchestrator of this user keeps, never in its folder. */
+function toFolder(setting: Setting | undefined, inputs: AgentInputs): string {
+  if (setting !== undefined) {
+    if (setting.text !== '') return resolvePath(setting.text, inputs.workingFolder, inputs);
+    throw new UsageError(`${setting.source} must name a folder.`);
   }
-  if (platform === 'darwin') return path.join(homeFolder, 'Library', 'Application Support', 'Waggle', 'agent');
-  const dataHome = environment['XDG_DATA_HOME']?.trim() ?? '';
-  return path.join(path.isAbsolute(dataHome) ? dataHome : path.join(homeFolder, '.local', 'share'), 'waggle', 'agent');
+  const folder = defaultDataFolder(inputs);
+  if (folder !== undefined) return path.join(folder, 'agent');
+  throw new UsageError('This user has no home folder to keep data in; name a folder with --data DIR.');
 }

@@ -5,6 +5,7 @@ test.each([
   ['ollama', 'http://127.0.0.1:11434', 'ollama-11434'],
   ['ollama', 'http://localhost:11434', 'ollama-11434'],
   ['ollama', 'http://192.168.1.20:11434', 'ollama-192.168.1.20-11434'],
+  ['ollama', 'http://127.example.com', 'ollama-127.example.com-80'],
   ['openai', 'http://127.0.0.1:8000/v1', 'openai-8000'],
   ['openai', 'https://api.example.com/openai/v1', 'openai-api.example.com-443-openai'],
   ['openai', 'http://[2001:db8::1]:8000/v1', 'openai-2001-db8-1-8000'],

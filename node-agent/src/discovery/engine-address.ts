@@ -1,3 +1,4 @@
+import { isLoopbackHost, isUnspecifiedHost, toDialledAddress } from '@waggle/shared/addresses/hosts.ts';
 import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
 
 /** An engine as somebody named it, or where one may be. */
@@ -10,9 +11,9 @@ export interface EngineAddress {
 
 /** Stable over restarts and readable: `ollama-11434`, `openai-192.168.1.30-8000`. */
 export function toEngineId({ dialect, url }: EngineAddress): string {
-  const { hostname, port, protocol, pathname } = new URL(url);
-  const shownPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-  const parts = [dialect, isLoopback(hostname) ? '' : hostname, shownPort, toPath(pathname)];
+  const parsed = new URL(url);
+  const { host, port } = toDialledAddress(parsed);
+  const parts = [dialect, isLocal(host) ? '' : host, port, toPath(parsed.pathname)];
   return parts
     .join('-')
     .replaceAll(/[^\w.]+/g, '-')
@@ -21,11 +22,9 @@ export function toEngineId({ dialect, url }: EngineAddress): string {
 
 /** Equal for two ways of writing one address: names and addresses of this machine are all its loopback. */
 export function toAddressKey({ url }: Pick<EngineAddress, 'url'>, ownAddresses: ReadonlySet<string>): string {
-  const { hostname, port, protocol, pathname } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  const shownPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-  const isOwn = isLoopback(host) || ownAddresses.has(host);
-  return `${isOwn ? 'local' : host}:${shownPort}${toPath(pathname)}`;
+  const parsed = new URL(url);
+  const { host, port } = toDialledAddress(parsed);
+  return `${isLocal(host) || ownAddresses.has(host) ? 'local' : host}:${port}${toPath(parsed.pathname)}`;
 }
 
 /** Without the end that only names the dialect. */
@@ -33,13 +32,7 @@ function toPath(pathname: string): string {
   return pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
 }
 
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host.startsWith('127.') ||
-    host === '::1' ||
-    host === '0.0.0.0'
-  );
+/** Whoever dials every interface gets the loopback one. */
+function isLocal(host: string): boolean {
+  return isLoopbackHost(host) || isUnspecifiedHost(host);
 }

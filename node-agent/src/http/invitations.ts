@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isLoopbackHost } from '@waggle/shared/addresses/hosts.ts';
 import { type Invitation, isInvitationProof } from '@waggle/shared/cluster/invitation.ts';
 import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
@@ -53,7 +54,7 @@ export class Invitations {
     if (madeAt === undefined || clock.now() - madeAt > nonceLifeMs) {
       return { status: 403, problem: 'the nonce is not one of this node, or was used or is too old; ask for another' };
     }
-    if (token === undefined && !isLoopback(peer)) {
+    if (token === undefined && !isLoopbackHost(peer)) {
       return { status: 403, problem: 'this node was started without --token, so only its own machine may invite it' };
     }
     if (!isInvitationProof(invitation, token?.secret ?? '')) {
@@ -71,8 +72,4 @@ function toInvitation(body: unknown): Invitation | undefined {
   const { orchestrator, nonce, proof } = body as Record<string, unknown>;
   if (typeof orchestrator !== 'string' || typeof nonce !== 'string' || typeof proof !== 'string') return undefined;
   return /^[\w.:[\]-]{0,260}:\d{1,5}$/.test(orchestrator) ? { orchestrator, nonce, proof } : undefined;
-}
-
-function isLoopback(peer: string): boolean {
-  return peer === '::1' || peer.replace(/^::ffff:/, '').startsWith('127.');
 }

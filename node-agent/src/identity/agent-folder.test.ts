@@ -1,16 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openAgentFolder } from './agent-folder.ts';
-import { keptText } from './kept-text.ts';
 
 let base: string;
 
-beforeEach(async () => {
-  base = await mkdtemp(path.join(tmpdir(), 'waggle-agent-'));
+beforeEach(() => {
+  base = mkdtempSync(path.join(tmpdir(), 'waggle-agent-'));
 });
-afterEach(() => rm(base, { recursive: true, force: true }));
+afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 test('a second agent gets the folder beside the first, and the first again when that is gone', () => {
   const folder = path.join(base, 'agent');
@@ -28,26 +27,17 @@ test('a second agent gets the folder beside the first, and the first again when 
 test('a folder somebody chose is that one or none', () => {
   const folder = path.join(base, 'agent');
   const first = openAgentFolder(folder, true);
-  expect(() => openAgentFolder(folder, true)).toThrow(/in use by another agent.*--data DIR/);
+  expect(() => openAgentFolder(folder, true)).toThrow(
+    /^The data folder .* is in use by another Waggle .*--data DIR\.$/,
+  );
   first[Symbol.dispose]();
   openAgentFolder(folder, true)[Symbol.dispose]();
 });
 
-test('a folder that cannot be made is refused in one sentence', async () => {
+test('a folder that cannot be made is refused in one sentence, and no other is tried', () => {
   const file = path.join(base, 'file');
-  await keptText(base, 'file', /./, () => 'x');
-  expect(() => openAgentFolder(path.join(file, 'agent'), false)).toThrow(/cannot be used .*--data DIR/);
-});
-
-test('a kept text is made once, by however many at the same time', async () => {
-  let made = 0;
-  const make = () => `id-${made++}`;
-  const texts = await Promise.all(Array.from({ length: 8 }, () => keptText(base, 'id', /^id-\d+$/, make)));
-  expect(new Set(texts)).toHaveProperty('size', 1);
-  expect(await keptText(base, 'id', /^id-\d+$/, make)).toBe(texts[0]);
-});
-
-test('a damaged text is made again', async () => {
-  await keptText(base, 'id', /./, () => 'broken');
-  expect(await keptText(base, 'id', /^id$/, () => 'id')).toBe('id');
+  writeFileSync(file, '');
+  expect(() => openAgentFolder(path.join(file, 'agent'), false)).toThrow(
+    /^The data folder .* cannot be used: a file stands in its way; .*--data DIR\.$/,
+  );
 });

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { keptText } from './kept-text.ts';
+import { keptId } from './kept-id.ts';
 
 /**
  * Identity of the machine, equal for every process on it and over restarts; hashed, because the system's own is not to be
@@ -11,8 +11,7 @@ import { keptText } from './kept-text.ts';
  */
 export async function findMachineId(dataFolder: string): Promise<string> {
   const own = await readSystemId();
-  if (own === '')
-    return keptText(dataFolder, 'machine-id', /^[0-9a-f]{32}$/, (random) => random.toString('hex').slice(0, 32));
+  if (own === '') return keptId(dataFolder, 'machine-id', /^[0-9a-f]{32}$/, () => randomBytes(16).toString('hex'));
   return createHash('sha256').update(`waggle:${own}:${hostname()}`).digest('hex').slice(0, 32);
 }
 

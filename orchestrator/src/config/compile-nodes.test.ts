@@ -22,7 +22,7 @@ test('an engine gets its key from the environment', () => {
   const file =
     'nodes: [{ name: big, engine: openai-compatible, url: "http://10.0.0.1:8000/v1", apiKeyEnv: BIG_KEY, slots: 32 }]';
   const { nodes, notices } = compileFake({ file, environment: { BIG_KEY: 'k' } });
-  const node = { kind: 'engine', name: 'big', engine: 'openai-compatible', url: 'http://10.0.0.1:8000/v1', slots: 32 };
+  const node = { kind: 'engine', name: 'big', dialect: 'openai', url: 'http://10.0.0.1:8000/v1', slots: 32 };
   expect(nodes).toEqual([{ ...node, apiKey: 'k', labels: NO_LABELS }]);
   expect(notices).toEqual([]);
   expect(compileFake({ file }).notices).toEqual([

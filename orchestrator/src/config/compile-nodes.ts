@@ -1,9 +1,9 @@
+import { parseEngineUrl } from '@waggle/shared/addresses/engine-urls.ts';
+import { isLoopbackHost, isUnspecifiedHost, joinHostPort, toDialledAddress } from '@waggle/shared/addresses/hosts.ts';
 import type { ClusterConfig, EngineNodeConfig, NodeConfig, NodeLabels, ServerConfig } from './compiled-config.ts';
 import type { ConfigProblem } from './config-error.ts';
-import { parseEngineUrl } from './engine-urls.ts';
 import type { Environment } from './environment.ts';
-import { isLoopbackHost, isUnspecifiedHost, joinHostPort } from './hosts.ts';
-import type { ParsedConfig } from './schema.ts';
+import { ENGINE_KINDS, type ParsedConfig } from './schema.ts';
 import { type KeyPath, type Sources, showPath } from './sources.ts';
 
 const AGENT_PORT = 3000;
@@ -79,7 +79,7 @@ function compileEngine(entry: NodeEntry, path: KeyPath, context: NodesContext): 
     refuse(context, path, `${showPath(path)} needs ${expected} to use an engine without an agent`, expected);
     return undefined;
   }
-  const parsed = parseEngineUrl(url, entry.engine);
+  const parsed = parseEngineUrl(url, entry.engine && ENGINE_KINDS[entry.engine]);
   if (!parsed.ok) {
     refuse(context, [...path, 'url'], `${showPath([...path, 'url'])} ${parsed.problem}`, 'an http address');
     return undefined;
@@ -98,17 +98,15 @@ function compileEngine(entry: NodeEntry, path: KeyPath, context: NodesContext): 
   if (apiKeyEnv !== undefined && apiKey === undefined) {
     context.notices.push(`Node ${name} is asked without an API key: the variable ${apiKeyEnv} is not set.`);
   }
-  const { engine } = parsed;
-  return { kind: 'engine', name, engine, url: parsed.url, apiKey, slots: entry.slots, labels: toLabels(entry) };
+  const { dialect, url: baseUrl } = parsed;
+  return { kind: 'engine', name, dialect, url: baseUrl, apiKey, slots: entry.slots, labels: toLabels(entry) };
 }
 
 /** Whether a URL is the HTTP port this configuration is about to open. */
 export function isOwnAddress(url: string, server: Pick<ServerConfig, 'host' | 'port'>): boolean {
-  const { hostname, port, protocol } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const dialledPort = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
-  if (server.port === 0 || dialledPort !== server.port) return false;
-  if (host.toLowerCase() === server.host.toLowerCase()) return true;
+  const { host, port } = toDialledAddress(new URL(url));
+  if (server.port === 0 || port !== server.port) return false;
+  if (host === server.host.toLowerCase()) return true;
   return isLoopbackHost(host) && (isLoopbackHost(server.host) || isUnspecifiedHost(server.host));
 }
 

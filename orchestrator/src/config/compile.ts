@@ -1,6 +1,9 @@
 // Loaded values → the frozen configuration the modules get. Contradictions between keys are refused here.
 import path from 'node:path';
+import { parseEngineUrl, parseOllamaHost } from '@waggle/shared/addresses/engine-urls.ts';
+import { isLoopbackHost, isUnspecifiedHost, joinHostPort, parseHostPort } from '@waggle/shared/addresses/hosts.ts';
 import { type JoinToken, parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { defaultDataFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
 import { compileAliases } from './compile-aliases.ts';
 import { compileNodes, isOwnAddress } from './compile-nodes.ts';
 import type {
@@ -13,9 +16,6 @@ import type {
   ServerConfig,
 } from './compiled-config.ts';
 import { type ConfigProblem, throwProblems } from './config-error.ts';
-import { defaultDataFolder, resolvePath } from './data-location.ts';
-import { parseEngineUrl, parseOllamaHost } from './engine-urls.ts';
-import { isLoopbackHost, isUnspecifiedHost, joinHostPort, parseHostPort } from './hosts.ts';
 import type { LoadedConfig } from './load.ts';
 import type { ParsedConfig } from './schema.ts';
 import { type KeyPath, showPath } from './sources.ts';
@@ -172,7 +172,7 @@ function compileDiscovery(parsed: ParsedConfig['local'], server: ServerConfig, c
   if (isOwnAddress(only.url, server)) {
     refuse(context, ['local', 'engineUrl'], "local.engineUrl is Waggle's own address", 'the address of an engine');
   }
-  return { only: { engine: only.engine, url: only.url }, ollamaUrl };
+  return { only: { dialect: only.dialect, url: only.url }, ollamaUrl };
 }
 
 function compileData(written: string | undefined, context: Compiling): DataConfig {

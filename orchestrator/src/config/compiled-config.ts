@@ -1,8 +1,8 @@
 // The configuration as the modules see it: frozen, complete, units in the names. Each module gets its slice.
+import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
 import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
-import type { ENGINE_KINDS, LOG_LEVELS } from './schema.ts';
+import type { LOG_LEVELS } from './schema.ts';
 
-export type EngineKind = (typeof ENGINE_KINDS)[number];
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface ServerConfig {
@@ -76,7 +76,7 @@ export interface AgentNodeConfig {
 export interface EngineNodeConfig {
   readonly kind: 'engine';
   readonly name: string;
-  readonly engine: EngineKind;
+  readonly dialect: DialectName;
   /** Without a trailing slash; OpenAI-compatible ones with their `/v1`. */
   readonly url: string;
   readonly apiKey: string | undefined;
@@ -110,7 +110,7 @@ export interface LocalConfig {
 /** Where this machine's engines are looked for. */
 export interface DiscoveryConfig {
   /** When given it is the only one, and nothing is looked for. */
-  readonly only: { readonly engine: EngineKind; readonly url: string } | undefined;
+  readonly only: { readonly dialect: DialectName; readonly url: string } | undefined;
   readonly ollamaUrl: string;
 }
 

@@ -1,3 +1,5 @@
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
+
 export interface ConfigProblem {
   /** Dotted name of the key (`nodes[1].port`), or empty when the problem is with no single key. */
   readonly key: string;
@@ -10,10 +12,10 @@ export interface ConfigProblem {
 }
 
 /**
- * A configuration that cannot be used. The message is one sentence for a person at a terminal.
+ * A configuration that cannot be used.
  * When several things are wrong the first is thrown and the others are in `also`.
  */
-export class ConfigError extends Error {
+export class ConfigError extends UsageError {
   override readonly name = 'ConfigError';
   readonly key: string;
   readonly source: string;
@@ -24,7 +26,7 @@ export class ConfigError extends Error {
     problem: ConfigProblem,
     options: { readonly also?: readonly ConfigError[]; readonly cause?: unknown } = {},
   ) {
-    super(toSentence(`${problem.source}: ${problem.problem}`), { cause: options.cause });
+    super(`${problem.source}: ${problem.problem}`, { cause: options.cause });
     this.key = problem.key;
     this.source = problem.source;
     this.expected = problem.expected;
@@ -36,10 +38,4 @@ export class ConfigError extends Error {
 export function throwProblems(problems: readonly ConfigProblem[]): void {
   const [first, ...rest] = problems;
   if (first !== undefined) throw new ConfigError(first, { also: rest.map((problem) => new ConfigError(problem)) });
-}
-
-// Keys, values and paths are shown as they were written, except for what would move a terminal's cursor.
-function toSentence(text: string): string {
-  const line = text.replace(/\p{Cc}/gu, '\u{fffd}');
-  return /[.?!]$/.test(line) ? line : `${line}.`;
 }

@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { describeFileError } from '@waggle/shared/data-folder/file-problem.ts';
+import { readOrMakeSecret } from '@waggle/shared/data-folder/secret-file.ts';
+import { cannotBeUsed, takeFolder } from '@waggle/shared/data-folder/take-folder.ts';
 import type { DataConfig } from './compiled-config.ts';
 import { ConfigError } from './config-error.ts';
-import { describeFileError, type LockHolder, lockFolder } from './folder-lock.ts';
-import { readOrMakeSecret } from './secret-file.ts';
 
 /** The folder of this process, locked until it is disposed. */
 export interface DataFolder extends Disposable {
@@ -29,15 +29,9 @@ export function openDataFolder({ folder, source: chosenBy }: DataConfig): DataFo
   const source = chosenBy === 'default' ? 'data' : chosenBy;
   const refuse = (problem: string, cause?: unknown) =>
     new ConfigError({ key: 'data', source, problem, expected: 'a folder of its own that can be written' }, { cause });
-  try {
-    makeFolder(folder);
-  } catch (cause) {
-    throw refuse(cannotBeUsed(folder, describeFileError(cause)), cause);
-  }
-  const result = lockFolder(folder);
-  if (result.kind === 'held') throw refuse(inUse(folder, result.holder));
-  if (result.kind === 'failed') throw refuse(cannotBeUsed(folder, result.problem), result.cause);
-  const { lock } = result;
+  const taken = takeFolder(folder);
+  if (taken.kind !== 'taken') throw refuse(taken.problem, taken.kind === 'failed' ? taken.cause : undefined);
+  const { lock } = taken;
   try {
     const adminToken = kept(folder, 'admin-token', ADMIN_TOKEN, () => randomBytes(32).toString('base64url'));
     const clusterId = kept(folder, 'cluster-id', CLUSTER_ID, randomUUID);
@@ -49,19 +43,6 @@ export function openDataFolder({ folder, source: chosenBy }: DataConfig): DataFo
   }
 }
 
-// Not `recursive: true`, which never returns where folders vanish as they are made, as in /proc.
-function makeFolder(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  const parent = path.dirname(folder);
-  if (parent !== folder) makeFolder(parent);
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (cause) {
-    // Another start may have been quicker.
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw cause;
-  }
-}
-
 class DamagedFile extends Error {}
 
 function kept(folder: string, name: string, form: RegExp, make: () => string): string {
@@ -69,13 +50,4 @@ function kept(folder: string, name: string, form: RegExp, make: () => string): s
   const text = readOrMakeSecret(file, make);
   if (!form.test(text)) throw new DamagedFile(`${file} is damaged; delete it and a new one is made`);
   return text;
-}
-
-function cannotBeUsed(folder: string, why: string): string {
-  return `the data folder ${folder} cannot be used: ${why}; name another with --data DIR`;
-}
-
-function inUse(folder: string, holder: LockHolder | undefined): string {
-  const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host}, since ${holder.since})`;
-  return `the data folder ${folder} is in use by another Waggle${who}; stop that one, or name another folder with --data DIR`;
 }

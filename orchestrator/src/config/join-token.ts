@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { formatJoinToken, type JoinToken, makeJoinToken, parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { describeFileError } from '@waggle/shared/data-folder/file-problem.ts';
+import { readOrMakeSecret } from '@waggle/shared/data-folder/secret-file.ts';
 import type { ClusterConfig } from './compiled-config.ts';
 import { ConfigError } from './config-error.ts';
 import type { DataFolder } from './data-folder.ts';
-import { describeFileError } from './folder-lock.ts';
-import { readOrMakeSecret } from './secret-file.ts';
 
 const FILE = 'join-token';
 

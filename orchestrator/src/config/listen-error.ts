@@ -1,4 +1,5 @@
-import { joinHostPort } from './hosts.ts';
+import { joinHostPort } from '@waggle/shared/addresses/hosts.ts';
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 
 /** The keys, and the flags, that decide where a port is opened. */
 export interface ListenKeys {
@@ -12,13 +13,13 @@ export const httpKeys: ListenKeys = { host: 'server.host', port: 'server.port', 
 export const grpcKeys: ListenKeys = { host: 'cluster.host', port: 'cluster.grpcPort', portFlag: '--grpc-port' };
 
 /** Why a port could not be opened, in one sentence. */
-export class ListenError extends Error {
+export class ListenError extends UsageError {
+  override readonly name = 'ListenError';
   /** The configuration key to change. */
   readonly key: string;
 
   constructor(key: string, message: string, cause: unknown) {
     super(message, { cause });
-    this.name = 'ListenError';
     this.key = key;
   }
 }

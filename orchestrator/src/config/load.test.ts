@@ -55,7 +55,7 @@ describe('environment', () => {
     };
     const config = compileFake({ environment });
     expect(config.server.origins).toEqual(['https://chat.example', 'app://*']);
-    expect(config.discovery.only).toEqual({ engine: 'openai-compatible', url: 'http://10.0.0.1:8000/v1' });
+    expect(config.discovery.only).toEqual({ dialect: 'openai', url: 'http://10.0.0.1:8000/v1' });
     expect(config.local.slots).toBe(3);
     expect(config.notices).toEqual(['mongodb is not used yet: nothing is recorded there.']);
     expect(config.data.folder).toBe('/xdg/waggle');

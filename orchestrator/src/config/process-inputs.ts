@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { findHomeFolder } from '@waggle/shared/data-folder/data-location.ts';
 import type { ConfigInputs } from './load.ts';
 
 /** What the configuration needs of this process. Nothing else in the orchestrator reads the environment. */
@@ -8,19 +8,10 @@ export function processInputs(): ConfigInputs {
     argv: process.argv.slice(2),
     environment: process.env,
     workingFolder: process.cwd(),
-    homeFolder: homeFolder(),
+    homeFolder: findHomeFolder(),
     platform: process.platform,
     readText,
   };
-}
-
-// A user id without an entry in the user database, as in many containers, has none.
-function homeFolder(): string | undefined {
-  try {
-    return homedir() || undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function readText(path: string): string | undefined {

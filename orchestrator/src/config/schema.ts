@@ -6,8 +6,8 @@ import { choice, duration, host, size, text, textList, wholeNumber, yesNo } from
 /** Level names from quiet to talkative. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
-/** Engine kinds an entry of `nodes` may name. */
-export const ENGINE_KINDS = ['ollama', 'openai-compatible'] as const;
+/** Engine kinds an entry of `nodes` may name, and the dialect each is driven in. */
+export const ENGINE_KINDS = { ollama: 'ollama', 'openai-compatible': 'openai' } as const;
 
 const serverSchema = z.strictObject({
   host: host().prefault('127.0.0.1').describe('Address the HTTP port listens on; 0.0.0.0 is every interface.'),
@@ -138,7 +138,9 @@ const nodeSchema = z.strictObject({
     .describe('Name of the node; absent: made of its address.'),
   host: host().optional().describe('Machine on which an agent waits to be invited.'),
   port: wholeNumber(1, 65_535).optional().describe('HTTP port of that agent; absent: 3000.'),
-  engine: choice(ENGINE_KINDS).optional().describe('Kind of an engine that is used without an agent.'),
+  engine: choice(['ollama', 'openai-compatible'])
+    .optional()
+    .describe('Kind of an engine that is used without an agent.'),
   url: text({ expected: 'an http address such as http://192.168.1.20:11434' })
     .optional()
     .describe('Address of that engine.'),

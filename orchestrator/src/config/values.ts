@@ -1,6 +1,6 @@
 // The kinds of value a key can have. Each carries, as metadata, the words for what it accepts.
+import { parseHost } from '@waggle/shared/addresses/hosts.ts';
 import { z } from 'zod';
-import { parseHost } from './hosts.ts';
 import { parseDurationMs, parseSizeBytes } from './units.ts';
 
 export interface ValueMeta {

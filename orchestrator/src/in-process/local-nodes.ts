@@ -1,17 +1,11 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import {
-  createNode,
-  type EngineAddress,
-  type Finding,
-  type LocalNode,
-  type NodeOptions,
-} from '@waggle/node-agent/create-node.ts';
+import { createNode, type Finding, type LocalNode, type NodeOptions } from '@waggle/node-agent/create-node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
-import type { CompiledConfig, EngineKind, EngineNodeConfig } from '../config/compiled-config.ts';
+import type { CompiledConfig, EngineNodeConfig } from '../config/compiled-config.ts';
 import { toLabels } from '../config/node-labels.ts';
 
 export interface LocalNodesDeps {
@@ -52,7 +46,7 @@ function toOwnNode({ config, dataFolder, logger, clock }: LocalNodesDeps): NodeO
   return {
     name: hostname(),
     dataDir: path.join(dataFolder, 'node'),
-    engines: only === undefined ? { kind: 'discover', ollamaUrl } : { kind: 'fixed', engines: [toAddress(only)] },
+    engines: only === undefined ? { kind: 'discover', ollamaUrl } : { kind: 'fixed', engines: [only] },
     ...(config.local.slots === undefined ? {} : { settings: { slots: config.local.slots } }),
     logger,
     clock,
@@ -60,23 +54,17 @@ function toOwnNode({ config, dataFolder, logger, clock }: LocalNodesDeps): NodeO
 }
 
 function toEngineNode(node: EngineNodeConfig, { dataFolder, logger, clock }: LocalNodesDeps): NodeOptions {
+  const { dialect, url, apiKey } = node;
   return {
     name: node.name,
     dataDir: path.join(dataFolder, 'node'),
     nodeId: toNodeId(node),
-    engines: {
-      kind: 'fixed',
-      engines: [{ ...toAddress(node), ...(node.apiKey === undefined ? {} : { apiKey: node.apiKey }) }],
-    },
+    engines: { kind: 'fixed', engines: [{ dialect, url, ...(apiKey === undefined ? {} : { apiKey }) }] },
     ...(node.slots === undefined ? {} : { settings: { slots: node.slots } }),
     labels: toLabels(node.labels),
     logger,
     clock,
   };
-}
-
-function toAddress({ engine, url }: { readonly engine: EngineKind; readonly url: string }): EngineAddress {
-  return { dialect: engine === 'ollama' ? 'ollama' : 'openai', url };
 }
 
 /** The same for the same address, so that what was learned about it stays its own. */

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isLoopbackHost } from '@waggle/shared/addresses/hosts.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { isLoopbackHost } from '../../config/hosts.ts';
 import type { Handler } from '../route.ts';
 
 export interface AdminRules {

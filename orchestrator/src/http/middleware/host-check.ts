@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { isLoopbackHost } from '../../config/hosts.ts';
+import { isLoopbackHost } from '@waggle/shared/addresses/hosts.ts';
 
 const localSuffixes = ['.localhost', '.local', '.internal'];
 

@@ -1,30 +1,31 @@
 // Addresses of engines as people write them → base URLs.
-import type { EngineKind } from './compiled-config.ts';
+import type { DialectName } from '../chat/endpoints.ts';
 import { isUnspecifiedHost, parseHost } from './hosts.ts';
 
-const OLLAMA_PORT = '11434';
+const ollamaPort = '11434';
 
 export type UrlResult =
-  | { readonly ok: true; readonly engine: EngineKind; readonly url: string }
+  | { readonly ok: true; readonly dialect: DialectName; readonly url: string }
   | { readonly ok: false; readonly problem: string };
 
 /**
- * A base URL whose kind is read off its end: `/v1` is OpenAI-compatible, `/api` or anything else is Ollama.
- * A kind that was named must agree; a bare OpenAI-compatible address gets its `/v1`.
+ * A base URL whose family is read off its end: `/v1` is OpenAI-compatible, `/api` or anything else is Ollama.
+ * A family that was named must agree; a bare OpenAI-compatible address gets its `/v1`. A problem is worded to follow the name
+ * of the key, and repeats nothing that may be secret.
  */
-export function parseEngineUrl(text: string, named?: EngineKind): UrlResult {
+export function parseEngineUrl(text: string, named?: DialectName): UrlResult {
   const url = parseHttpUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (typeof url === 'string') return { ok: false, problem: url };
   const path = url.pathname.replace(/\/+$/, '');
   const endsInV1 = /\/v1$/i.test(path);
   const endsInApi = /\/api$/i.test(path);
-  const engine = named ?? (endsInV1 ? 'openai-compatible' : 'ollama');
-  if (engine === 'ollama') {
+  const dialect = named ?? (endsInV1 ? 'openai' : 'ollama');
+  if (dialect === 'ollama') {
     if (endsInV1) return { ok: false, problem: 'ends in /v1, which Ollama is not driven by; leave it off' };
-    return { ok: true, engine, url: toBase(url, endsInApi ? path.slice(0, -'/api'.length) : path) };
+    return { ok: true, dialect, url: toBase(url, endsInApi ? path.slice(0, -'/api'.length) : path) };
   }
   if (endsInApi) return { ok: false, problem: 'ends in /api, which is no OpenAI-compatible path; end it in /v1' };
-  return { ok: true, engine, url: toBase(url, path === '' ? '/v1' : path) };
+  return { ok: true, dialect, url: toBase(url, path === '' ? '/v1' : path) };
 }
 
 /**
@@ -42,7 +43,7 @@ export function parseOllamaHost(text: string): string | undefined {
   const [, namedHost, namedPort] = bare === undefined ? (/^(.*?)(?::(\d{1,5}))?$/.exec(address) ?? []) : [];
   const host = bare ?? (namedHost === '' ? '127.0.0.1' : parseHost(namedHost ?? ''));
   if (host === undefined) return undefined;
-  const port = namedPort ?? (scheme === undefined ? OLLAMA_PORT : '');
+  const port = namedPort ?? (scheme === undefined ? ollamaPort : '');
   const dialled = isUnspecifiedHost(host) ? (host.includes(':') ? '::1' : '127.0.0.1') : host;
   const authority = `${dialled.includes(':') ? `[${dialled}]` : dialled}${port === '' ? '' : `:${port}`}`;
   const url = parseHttpUrl(`${scheme?.toLowerCase() ?? 'http'}://${authority}${path}`);
@@ -54,7 +55,8 @@ function parseHttpUrl(text: string): URL | string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.hostname === '') return 'is no address';
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with http:// or https://';
-  if (url.username !== '' || url.password !== '') return 'must not hold a user name or password; use apiKeyEnv';
+  if (url.username !== '' || url.password !== '')
+    return 'must not hold a user name or password; a node of config.yaml may name an apiKeyEnv';
   if (url.search !== '' || url.hash !== '') return 'must not hold ? or #';
   if (url.port === '0') return 'must not have port 0';
   return url;

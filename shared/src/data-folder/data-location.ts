@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import path from 'node:path';
 
 export interface Surroundings {
@@ -22,6 +23,15 @@ export function defaultDataFolder({ environment, homeFolder, platform }: Surroun
   // The XDG specification: a relative path is to be ignored.
   if (dataHome && path.posix.isAbsolute(dataHome)) return path.posix.join(dataHome, 'waggle');
   return homeFolder && path.posix.join(homeFolder, '.local', 'share', 'waggle');
+}
+
+/** Of this process's user. Undefined for a user id without an entry in the user database, as in many containers. */
+export function findHomeFolder(): string | undefined {
+  try {
+    return homedir() || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Absolute path of what somebody wrote; `~/` is the home folder, because variables and files do not pass a shell. */

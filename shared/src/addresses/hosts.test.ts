@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isLoopbackHost, joinHostPort, parseHost, parseHostPort } from './hosts.ts';
+import { isLoopbackHost, joinHostPort, parseHost, parseHostPort, toDialledAddress } from './hosts.ts';
 
 test.each(['127.0.0.1', '::1', 'localhost', 'gpu-box.lan', 'my_box', 'fe80::1%eth0', 'example.com.'])(
   '%s is a host',
@@ -46,4 +46,13 @@ test.each([
 
 test.each(['', ':1', 'box:', 'box:0', 'box:65536', 'box:1:2', 'http://box:1'])('%j is no address', (text) => {
   expect(parseHostPort(text, 7)).toBeUndefined();
+});
+
+test.each([
+  ['http://Box/x', { host: 'box', port: 80 }],
+  ['https://box', { host: 'box', port: 443 }],
+  ['https://box:8443', { host: 'box', port: 8443 }],
+  ['http://[::1]:8080/v1', { host: '::1', port: 8080 }],
+])('%s is dialled at %o', (url, address) => {
+  expect(toDialledAddress(new URL(url))).toEqual(address);
 });

@@ -23,6 +23,12 @@ export function isUnspecifiedHost(host: string): boolean {
   return host === '0.0.0.0' || host === '::' || host === '::0' || host === '0:0:0:0:0:0:0:0';
 }
 
+/** Where a client connects to for this URL: brackets around IPv6 taken off, the scheme's own port where none is named. */
+export function toDialledAddress({ hostname, port, protocol }: URL): { readonly host: string; readonly port: number } {
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  return { host, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
+}
+
 /** `host:port` with brackets where IPv6 needs them. */
 export function joinHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -6,6 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { describeFileError } from './file-problem.ts';
 
 /** What the holder wrote about itself; only for messages. */
 export interface LockHolder {
@@ -20,36 +21,40 @@ export type LockResult =
   | { readonly kind: 'held'; readonly holder: LockHolder | undefined }
   | { readonly kind: 'failed'; readonly problem: string; readonly cause: unknown };
 
-const LOCK_FILE = 'waggle.lock';
-const HOLDER_FILE = 'waggle.lock.json';
+const lockFile = 'waggle.lock';
+const holderFile = 'waggle.lock.json';
 
 /** Takes the lock of an existing folder, without waiting. Disposing the lock releases it. */
 export function lockFolder(folder: string): LockResult {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path.join(folder, LOCK_FILE), { timeout: 0 });
+    database = new DatabaseSync(path.join(folder, lockFile), { timeout: 0 });
     // Nothing is ever written into it; a journal on disk would only be left behind.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {
     database?.close();
     return refused(folder, cause);
   }
-  const holderFile = path.join(folder, HOLDER_FILE);
+  const file = path.join(folder, holderFile);
   const holder: LockHolder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   try {
-    writeFileSync(holderFile, JSON.stringify(holder), { mode: 0o600 });
+    writeFileSync(file, JSON.stringify(holder), { mode: 0o600 });
   } catch (cause) {
     database.close();
     return { kind: 'failed', problem: describeFileError(cause), cause };
   }
-  return { kind: 'locked', lock: keep(database, holderFile) };
+  return { kind: 'locked', lock: keep(database, file) };
 }
 
-function keep(database: DatabaseSync, holderFile: string): Disposable {
+function keep(database: DatabaseSync, file: string): Disposable {
   const release = () => {
     process.off('exit', release);
     if (!database.isOpen) return;
-    rmSync(holderFile, { force: true });
+    try {
+      rmSync(file, { force: true });
+    } catch {
+      // It is for messages only, and this may be the end of the process.
+    }
     database.close();
   };
   // Not only tidy: a handle nobody refers to is collected, and closed, which would let go of the lock.
@@ -57,27 +62,27 @@ function keep(database: DatabaseSync, holderFile: string): Disposable {
   return { [Symbol.dispose]: release };
 }
 
-const SQLITE_PROBLEMS: Readonly<Record<number, string>> = {
+const sqliteProblems: Readonly<Record<number, string>> = {
   8: 'it is read-only',
   10: 'its file system cannot lock files, or fails',
   13: 'the disk is full',
   14: 'no file can be made in it',
   15: 'its file system cannot lock files',
-  26: `${LOCK_FILE} in it is damaged; delete that file`,
+  26: `${lockFile} in it is damaged; delete that file`,
 };
-const SQLITE_BUSY = 5;
+const sqliteBusy = 5;
 
 function refused(folder: string, cause: unknown): LockResult {
   const isSqlite = cause instanceof Error && 'errcode' in cause && typeof cause.errcode === 'number';
   const code = isSqlite ? Number(cause.errcode) & 0xff : undefined;
-  if (code === SQLITE_BUSY) return { kind: 'held', holder: readHolder(folder) };
-  const known = code === undefined ? undefined : SQLITE_PROBLEMS[code];
+  if (code === sqliteBusy) return { kind: 'held', holder: readHolder(folder) };
+  const known = code === undefined ? undefined : sqliteProblems[code];
   return { kind: 'failed', problem: known ?? describeFileError(cause), cause };
 }
 
 function readHolder(folder: string): LockHolder | undefined {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(path.join(folder, HOLDER_FILE), 'utf8'));
+    const parsed: unknown = JSON.parse(readFileSync(path.join(folder, holderFile), 'utf8'));
     if (typeof parsed !== 'object' || parsed === null) return undefined;
     const { pid, host, since } = parsed as Record<string, unknown>;
     if (typeof pid !== 'number' || typeof host !== 'string' || typeof since !== 'string') return undefined;
@@ -85,22 +90,4 @@ function readHolder(folder: string): LockHolder | undefined {
   } catch {
     return undefined;
   }
-}
-
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
-  EROFS: 'it is on a read-only file system',
-  ENOTDIR: 'a file stands in its way',
-  EEXIST: 'a file stands in its way',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENAMETOOLONG: 'its name is too long',
-  ENOENT: 'it cannot be made',
-};
-
-/** A file system error in words that follow "cannot be used:". */
-export function describeFileError(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return FILE_PROBLEMS[code] ?? (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? code;
 }
