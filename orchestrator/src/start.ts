@@ -2,11 +2,13 @@ import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { createApp } from './app.ts';
+import { AwaitedNodes } from './cluster/awaited-nodes.ts';
 import { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { DataFolder } from './config/data-folder.ts';
 import { resolveJoinToken } from './config/join-token.ts';
+import { KnownNodesFile } from './config/known-nodes.ts';
 import { grpcKeys, toListenError } from './config/listen-error.ts';
 import { toLabels } from './config/node-labels.ts';
 import { Inviter } from './grpc/inviter.ts';
@@ -63,6 +65,15 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   const residency = new ClusterResidency({ registry, scheduler, aliases: () => aliases, logger });
   const requests = new RequestLog(limits.recentRequests);
   const now = () => clock.now();
+  // Invitations need the gRPC port.
+  let isInviting = () => true;
+  const awaited = new AwaitedNodes({
+    cluster: registry,
+    known: new KnownNodesFile(data.path, logger),
+    ownNodes: config.nodes.filter((node) => node.kind === 'engine').length + (config.local.enabled ? 1 : 0),
+    isInviting: () => isInviting(),
+    clock,
+  });
   const inferenceDeps = {
     scheduler,
     budget: new RetryBudget(),
@@ -70,6 +81,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     watchdog: new Watchdog(clock),
     residency,
     limits,
+    awaitsNodes: () => awaited.areMissing(),
     clock,
     now,
     logger,
@@ -104,6 +116,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     clock,
     logger,
   });
+  isInviting = () => inviter.isInviting;
   const app = createApp({
     config,
     clusterId: data.clusterId,
@@ -128,9 +141,11 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     throw thrown;
   }
   inviter.start();
+  awaited.start();
   const attached = new Set<AttachedNode>();
   const end = async () => {
     inviter.stop();
+    awaited.stop();
     for (const node of attached) node.close();
     await grpc.close();
     app.dispose();

@@ -32,6 +32,7 @@ const answerMaxMs = 3_000;
 export class Inviter implements ExpectedNodes {
   readonly #deps: InviterDeps;
   readonly #rows = new Map<InvitedAgent, ExpectedNode>();
+  readonly #nodeIds = new Map<InvitedAgent, string>();
   #cancelTimer = (): void => {};
   #isStopped = false;
 
@@ -42,6 +43,16 @@ export class Inviter implements ExpectedNodes {
 
   get expected(): readonly ExpectedNode[] {
     return [...this.#rows.values()];
+  }
+
+  /** Some agent was not asked yet, or was and is not there yet. */
+  get isInviting(): boolean {
+    for (const [agent, { state, notice }] of this.#rows) {
+      if ((state !== 'waiting' && state !== 'invited') || notice !== undefined) continue;
+      const nodeId = this.#nodeIds.get(agent);
+      if (nodeId === undefined || !this.#deps.isConnected(nodeId)) return true;
+    }
+    return false;
   }
 
   start(): void {
@@ -69,6 +80,7 @@ export class Inviter implements ExpectedNodes {
         this.#note(agent, 'refused', 'what answers there is no agent that waits to be invited');
         return;
       }
+      this.#nodeIds.set(agent, nodeId);
       label(nodeId, agent.labels);
       if (isConnected(nodeId)) {
         this.#note(agent, 'joined', undefined);

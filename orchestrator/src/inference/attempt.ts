@@ -1,4 +1,4 @@
-import { type AnswerBatch, isCommitting } from '@waggle/shared/chat/answer-batch.ts';
+import { type AnswerBatch, batchKind, isCommitting } from '@waggle/shared/chat/answer-batch.ts';
 import type { DeclineReason, JobEnd, JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { JobObserver } from '@waggle/shared/lane-link/lane-link.ts';
 import type { Placed } from '../scheduling/held-job.ts';
@@ -19,6 +19,12 @@ export interface AttemptOwner {
   failed(failure: AttemptFailure): void;
 }
 
+/** What a node that says `done` before the terminal event of the answer means: its engine spoilt it. */
+const endedWithoutAnswer: JobEnd = {
+  outcome: 'failed',
+  failure: { cause: 'engine', code: 'engine-failed', message: 'the engine ended without a final answer' },
+};
+
 /**
  * One try of a job on one lane. Whatever happens, the lane is released exactly once: when the node says that the engine
  * stopped, gives the job back, or is lost.
@@ -34,6 +40,7 @@ export class Attempt implements JobObserver {
   #isReleased = false;
   #isPaused = false;
   #isFaulty = false;
+  #isComplete = false;
 
   constructor(
     deps: { readonly scheduler: Scheduler; readonly now: () => number },
@@ -95,29 +102,44 @@ export class Attempt implements JobObserver {
     this.lastEventAt = now;
     const { bound } = this.placed;
     bound.tokensOut += batch.deltas;
+    if ((batch.kinds & batchKind.end) !== 0) this.#isComplete = true;
     if (bound.firstEventAt === undefined && isCommitting(batch)) bound.firstEventAt = now;
     this.#owner?.batch(batch);
   }
 
   declined(reason: DeclineReason): void {
     this.placed.settle('neutral');
-    this.#release('declined', reason);
+    this.#note('declined', reason);
+    this.#release('declined');
     this.#owner?.failed({ kind: 'declined', reason });
   }
 
   lost(reason: string): void {
     this.placed.settle('neutral');
-    this.#release('lost', reason);
+    this.#note('lost', reason);
+    this.#release('lost');
     this.#owner?.failed({ kind: 'lost', reason });
   }
 
-  ended(end: JobEnd): void {
-    this.#judge(end);
-    this.#release(end.outcome, end.failure?.message);
+  ended(said: JobEnd): void {
     const owner = this.#owner;
+    // Of one that was cancelled nobody knows whether its last event was on the way.
+    const isBroken = said.outcome === 'done' && !this.#isComplete && owner !== undefined;
+    const end = isBroken ? endedWithoutAnswer : said;
     this.#owner = undefined;
-    if (end.outcome === 'done') owner?.finished(end);
-    else owner?.failed({ kind: 'ended', end });
+    this.#judge(end);
+    this.#note(end.outcome, end.failure?.message);
+    if (end.outcome === 'done') {
+      this.#release('done');
+      owner?.finished(end);
+      return;
+    }
+    // What follows for the place is decided before its lane is anybody else's: one that asked for a pause gets no next job.
+    try {
+      owner?.failed({ kind: 'ended', end });
+    } finally {
+      this.#release(end.outcome);
+    }
   }
 
   /** An engine's own fault counts against it; what we, the client or its limits caused is neutral. */
@@ -158,11 +180,14 @@ export class Attempt implements JobObserver {
     });
   }
 
-  #release(outcome: AttemptRecord['outcome'], reason: string | undefined): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
+  #note(outcome: AttemptRecord['outcome'], reason: string | undefined): void {
     this.record.outcome ??= outcome;
     if (reason !== undefined) this.record.reason ??= reason;
+  }
+
+  #release(outcome: AttemptRecord['outcome']): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     if (outcome === 'lost') this.#scheduler.lose(this.placed);
     else this.#scheduler.release(this.placed);
   }

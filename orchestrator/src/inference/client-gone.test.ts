@@ -16,6 +16,60 @@ function oneNode(bed = new InferenceBed()) {
 }
 
 describe('a client that leaves', () => {
+  it('with the whole answer, before the engine said that it stopped, is a request that was done', async () => {
+    const { bed, node, placement } = oneNode();
+    const asking = bed.run({ facts: { keepAliveSeconds: 0 } });
+    const lane = node.busyLane;
+    lane.events({ type: 'text-delta', text: 'hello' }, { type: 'response-end', finishReason: 'stop', usage });
+    await settled();
+    expect(asking.isOver).toBe(true);
+    await asking.abort(gone);
+    expect(count(lane, 'cancel')).toBe(0);
+    expect(placement.busyLanes).toBe(1);
+    lane.end({ outcome: 'done', usage });
+    await settled();
+    expect(asking.errors).toEqual([]);
+    expect(asking.record).toMatchObject({ state: 'done', usage });
+    expect(asking.record.error).toBeUndefined();
+    expect(bed.requests.totals).toMatchObject({ requests: 1, clientGone: 0, promptTokens: 20, completionTokens: 10 });
+    expect(node.link.unloads).toHaveLength(1);
+  });
+
+  it.each(['abort', 'return'] as const)(
+    'with a part of an answer that is whole here has gone, though its usage counts (%s)',
+    async (way) => {
+      const { bed, node } = oneNode();
+      const asking = bed.ask();
+      const lane = node.busyLane;
+      lane.text('hello');
+      lane.events({ type: 'text-delta', text: 'world' }, { type: 'response-end', finishReason: 'stop', usage });
+      await asking.read();
+      if (way === 'abort') await asking.abort(gone);
+      else await asking.iterator.return?.();
+      lane.end({ outcome: 'done', usage });
+      await settled();
+      expect(asking.record).toMatchObject({ state: 'client-gone', usage, error: { code: 'client-gone' } });
+      expect(bed.requests.totals).toMatchObject({ clientGone: 1, promptTokens: 20 });
+    },
+  );
+
+  it.each(['deadline-exceeded', 'draining'] as const)(
+    'is not who reads on after %s: the answer was there',
+    async (code) => {
+      const { bed, node } = oneNode();
+      const asking = bed.ask();
+      node.busyLane.text('hello');
+      node.busyLane.events({ type: 'response-end', finishReason: 'stop' });
+      await asking.abort(new ClusterError(code, 'too late'));
+      await asking.readAll();
+      node.busyLane.end({ outcome: 'done', usage });
+      await settled();
+      expect(asking.text).toBe('hello');
+      expect(asking.errors).toEqual([]);
+      expect(asking.record.state).toBe('done');
+    },
+  );
+
   it('while its request is held is forgotten at once', async () => {
     const { bed, node } = oneNode();
     bed.run();

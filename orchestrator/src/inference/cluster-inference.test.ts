@@ -19,6 +19,25 @@ describe('a model nobody has', () => {
     expect(asking.record).toMatchObject({ state: 'failed', error: { code: 'model-not-found' } });
   });
 
+  it('is refused at once where every node is there that should be', async () => {
+    const bed = new InferenceBed();
+    bed.awaitsNodes = false;
+    const asking = bed.run({ facts: { model: 'absent' } });
+    await settled();
+    expect(asking.errors).toMatchObject([{ code: 'model-not-found' }]);
+  });
+
+  it('is refused when the last of them has come without it', async () => {
+    const bed = new InferenceBed();
+    const asking = bed.run({ facts: { model: 'absent' } });
+    await bed.clock.advance(1_000);
+    expect(asking.isOver).toBe(false);
+    bed.awaitsNodes = false;
+    await bed.clock.advance(50);
+    expect(asking.errors).toMatchObject([{ code: 'model-not-found' }]);
+    expect(asking.record).toMatchObject({ endedMs: 1_050 });
+  });
+
   it('is refused at once after that', async () => {
     const bed = new InferenceBed();
     await bed.clock.advance(5_000);
@@ -91,6 +110,25 @@ describe('deadlines', () => {
     const node = bed.cluster.join('late');
     await bed.clock.advance(50);
     expect(node.busyLane.job.header.remainingMs).toBeLessThanOrEqual(9_000);
+  });
+});
+
+describe('times', () => {
+  it('count from when the request was received, not from when its body was read or its model was found', async () => {
+    const bed = new InferenceBed();
+    await bed.clock.advance(300);
+    const asking = bed.run({ receivedAt: bed.clock.now() - 300, deadlineMs: 10_000 });
+    await bed.clock.advance(1_000);
+    const node = bed.cluster.join('late');
+    await bed.clock.advance(50);
+    expect(node.busyLane.job.header.remainingMs).toBe(8_650);
+    await bed.clock.advance(100);
+    node.busyLane.text('hello');
+    await bed.clock.advance(100);
+    node.busyLane.finish();
+    await settled();
+    expect(asking.record).toMatchObject({ firstEventMs: 1_450, endedMs: 1_550, attempts: [{ boundMs: 1_350 }] });
+    expect(Math.abs(Date.parse(asking.record.receivedAt) + 300 - Date.now())).toBeLessThan(60_000);
   });
 });
 

@@ -1,4 +1,5 @@
-import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
+import { type AnswerBatch, batchKind } from '@waggle/shared/chat/answer-batch.ts';
+import type { Usage } from '@waggle/shared/chat/chat-event.ts';
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
@@ -10,7 +11,7 @@ import { RequestLog } from './request-log.ts';
 import type { RequestRecord } from './request-record.ts';
 import { type Aliases, type ResolvedModel, resolveModel } from './resolve-model.ts';
 
-/** Agents need a moment to come back after a restart: until then an unknown model is waited for, not refused. */
+/** Agents need a moment to come back after a restart: while some are missing, an unknown model is waited for this long. */
 const settlingMs = 5_000;
 const settlingPollMs = 50;
 
@@ -31,27 +32,31 @@ export class ClusterInference implements Inference {
   }
 
   run(request: InferenceRequest, signal: AbortSignal): Answer {
-    const record = toRecord(request);
+    const record = this.#toRecord(request);
     this.#deps.requests.begin(record);
     try {
       return this.#start(request, record, resolveModel(request.facts.model, this.#registry, this.#aliases()), signal);
     } catch (thrown) {
       const error = toClusterError(thrown);
-      if (error.code !== 'model-not-found' || this.#deps.clock.now() >= this.#settledAt)
-        return this.#refuse(record, error);
+      if (error.code !== 'model-not-found' || !this.#isSettling) return this.#refuse(request, record, error);
       return { record, [Symbol.asyncIterator]: () => this.#settle(request, record, signal) };
     }
+  }
+
+  get #isSettling(): boolean {
+    return this.#deps.clock.now() < this.#settledAt && this.#deps.awaitsNodes();
   }
 
   #start(request: InferenceRequest, record: RequestRecord, resolved: ResolvedModel, signal: AbortSignal): Answer {
     const parts: RequestRecord[] = [];
     const launchPart = (part: InferenceRequest, both: AbortSignal) => {
-      const partRecord = toRecord(part);
+      const partRecord = this.#toRecord(part);
       parts.push(partRecord);
       return launch({ ...this.#deps, requests: this.#unlisted }, part, resolved, partRecord, both);
     };
     const split = splitEmbedding(request, launchPart, signal);
-    if (split !== undefined) return { record, [Symbol.asyncIterator]: () => this.#follow(record, split, parts) };
+    if (split !== undefined)
+      return { record, [Symbol.asyncIterator]: () => this.#follow(request, record, split, parts) };
     return launch(this.#deps, request, resolved, record, signal);
   }
 
@@ -61,65 +66,82 @@ export class ClusterInference implements Inference {
     record: RequestRecord,
     signal: AbortSignal,
   ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
-    const since = this.#deps.clock.now();
     for (;;) {
       await new Promise<void>((resolve) => this.#deps.clock.schedule(settlingPollMs, resolve));
-      if (signal.aborted) throw this.#noteFailure(record, toClusterError(signal.reason));
+      if (signal.aborted) throw this.#noteFailure(request, record, toClusterError(signal.reason));
       let resolved: ResolvedModel;
       try {
         resolved = resolveModel(request.facts.model, this.#registry, this.#aliases());
       } catch (thrown) {
-        if (this.#deps.clock.now() < this.#settledAt) continue;
-        throw this.#noteFailure(record, inWordsOf(record, toClusterError(thrown)));
+        if (this.#isSettling) continue;
+        throw this.#noteFailure(request, record, inWordsOf(record, toClusterError(thrown)));
       }
-      const { deadlineMs } = request;
-      const waitedMs = this.#deps.clock.now() - since;
-      const late = deadlineMs === undefined ? request : { ...request, deadlineMs: deadlineMs - waitedMs };
-      yield* this.#start(late, record, resolved, signal);
+      yield* this.#start(request, record, resolved, signal);
       return;
     }
   }
 
   /** Keeps the record of an answer that is more than one job. */
   async *#follow(
+    request: InferenceRequest,
     record: RequestRecord,
     batches: AsyncIterable<AnswerBatch>,
     parts: readonly RequestRecord[],
   ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
-    let failure: ClusterError | undefined;
+    let failure: ClusterError | undefined = new ClusterError('client-gone', 'the reader left');
     try {
       for await (const batch of batches) {
         takeParts(record, parts);
-        record.firstEventMs ??= elapsed(record);
+        record.firstEventMs ??= this.#elapsed(request);
+        const usage = usageIn(batch);
+        if (usage !== undefined) record.usage = usage;
+        if ((batch.kinds & batchKind.end) !== 0) failure = undefined;
         yield batch;
       }
-      record.state = 'done';
     } catch (thrown) {
       takeParts(record, parts);
       failure = toClusterError(thrown);
       throw failure;
     } finally {
-      failure ??= record.state === 'done' ? undefined : new ClusterError('client-gone', 'the reader left');
-      if (failure !== undefined) this.#noteFailure(record, failure);
-      else this.#end(record);
+      if (failure !== undefined) this.#noteFailure(request, record, failure);
+      else this.#end(request, record, 'done');
     }
   }
 
-  #refuse(record: RequestRecord, error: ClusterError): Answer {
-    const failure = this.#noteFailure(record, inWordsOf(record, error));
+  #refuse(request: InferenceRequest, record: RequestRecord, error: ClusterError): Answer {
+    const failure = this.#noteFailure(request, record, inWordsOf(record, error));
     return { record, [Symbol.asyncIterator]: () => failing(failure) };
   }
 
-  #noteFailure(record: RequestRecord, error: ClusterError): ClusterError {
-    record.state = error.code === 'client-gone' ? 'client-gone' : 'failed';
+  #noteFailure(request: InferenceRequest, record: RequestRecord, error: ClusterError): ClusterError {
     record.error = { code: error.code, message: error.message };
-    this.#end(record);
+    this.#end(request, record, error.code === 'client-gone' ? 'client-gone' : 'failed');
     return error;
   }
 
-  #end(record: RequestRecord): void {
-    record.endedMs = elapsed(record);
+  #end(request: InferenceRequest, record: RequestRecord, state: RequestRecord['state']): void {
+    record.state = state;
+    record.endedMs = this.#elapsed(request);
     this.#deps.requests.end(record);
+  }
+
+  #elapsed({ receivedAt }: InferenceRequest): number {
+    return this.#deps.clock.now() - receivedAt;
+  }
+
+  #toRecord(request: InferenceRequest): RequestRecord {
+    const { facts } = request;
+    return {
+      requestId: request.requestId,
+      endpoint: facts.endpoint,
+      model: facts.model,
+      stream: facts.stream,
+      priority: request.priority,
+      client: request.client,
+      receivedAt: new Date(Date.now() - this.#elapsed(request)).toISOString(),
+      state: 'held',
+      attempts: [],
+    };
   }
 }
 
@@ -145,12 +167,13 @@ function takeParts(record: RequestRecord, parts: readonly RequestRecord[]): void
   record.attempts = parts.flatMap((part) => part.attempts);
   const { node } = parts.find((part) => part.node !== undefined) ?? {};
   if (node !== undefined) record.node = node;
-  const promptTokens = parts.reduce((sum, part) => sum + (part.usage?.promptTokens ?? 0), 0);
-  if (promptTokens > 0) record.usage = { promptTokens, completionTokens: 0 };
 }
 
-function elapsed(record: RequestRecord): number {
-  return Date.now() - Date.parse(record.receivedAt);
+/** The parts tell it of themselves only when their engines have stopped. */
+function usageIn(batch: AnswerBatch): Usage | undefined {
+  if (batch.form !== 'events') return undefined;
+  const end = batch.events.at(-1);
+  return end?.type === 'response-end' ? end.usage : undefined;
 }
 
 /** Where Ollama is asked for embeddings, it says in other words that there is no such model. */
@@ -158,19 +181,4 @@ function inWordsOf({ endpoint, model }: RequestRecord, error: ClusterError): Clu
   if (error.code !== 'model-not-found' || endpoints[endpoint].kind !== 'embedding') return error;
   const { details } = error;
   return new ClusterError(error.code, `model "${model}" not found, try pulling it first`, { details });
-}
-
-function toRecord(request: InferenceRequest): RequestRecord {
-  const { facts } = request;
-  return {
-    requestId: request.requestId,
-    endpoint: facts.endpoint,
-    model: facts.model,
-    stream: facts.stream,
-    priority: request.priority,
-    client: request.client,
-    receivedAt: new Date().toISOString(),
-    state: 'held',
-    attempts: [],
-  };
 }

@@ -1,11 +1,19 @@
+import type { Capability } from '@waggle/shared/cluster/model.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
-import { toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { ModelResidency } from '../operations/model-residency.ts';
+import { refusedNeed } from '../scheduling/engine-refusals.ts';
+import type { ChoosableJob } from '../scheduling/placement.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
-import { type Aliases, resolveModel } from './resolve-model.ts';
+import { toMissingCapability } from './missing-capability.ts';
+import { type Aliases, type ResolvedModel, resolveModel } from './resolve-model.ts';
+
+/** What Ollama looks at before it loads a model for a request that generates nothing. */
+const neededToLoad: ReadonlySet<Capability> = new Set(['completion', 'tools', 'insert', 'thinking']);
+const noBody = new Uint8Array(0);
 
 /** Loads a model where it fits best, and takes it out of memory everywhere. */
 export class ClusterResidency implements ModelResidency {
@@ -28,8 +36,11 @@ export class ClusterResidency implements ModelResidency {
 
   async load(facts: RequestFacts, signal: AbortSignal): Promise<void> {
     const resolved = resolveModel(facts.model, this.#registry, this.#aliases());
+    const needs = facts.needs.filter((need) => neededToLoad.has(need));
+    this.#refuseIncapable(facts, { ...resolved, needs });
     // A client that leaves does not stop the load: somebody else may wait for the same one.
-    await this.#scheduler.makeResident({ ...resolved, numCtx: facts.numCtx, keepAliveSeconds: facts.keepAliveSeconds });
+    const { numCtx, keepAliveSeconds } = facts;
+    await this.#scheduler.makeResident({ ...resolved, numCtx, keepAliveSeconds, needs });
     signal.throwIfAborted();
   }
 
@@ -37,6 +48,20 @@ export class ClusterResidency implements ModelResidency {
     const { targets, onlyNode } = resolveModel(model, this.#registry, this.#aliases());
     const places = targets.flatMap((target) => this.#registry.places(target));
     await this.release(places.filter((served) => onlyNode === undefined || served.engine.node.name === onlyNode));
+  }
+
+  /** Throws what an engine would say if each of them would refuse even to load the model for such a request. */
+  #refuseIncapable(facts: RequestFacts, job: ResolvedModel & Pick<ChoosableJob, 'needs'>): void {
+    const places = job.targets
+      .flatMap((target) => this.#registry.places(target))
+      .filter((served) => job.onlyNode === undefined || served.engine.node.name === job.onlyNode);
+    let refusal: ClusterError | undefined;
+    for (const served of places) {
+      const need = refusedNeed(this.#scheduler.placement(served), job);
+      if (need === undefined) return;
+      refusal ??= toMissingCapability(need, { ...facts, body: noBody }, served.engine.report.kind);
+    }
+    if (refusal !== undefined) throw refusal;
   }
 
   /** Tells every engine that has one of them; a node that fails is logged, the others are told all the same. */

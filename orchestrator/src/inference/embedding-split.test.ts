@@ -22,6 +22,7 @@ function toRequest(inputs: readonly unknown[], facts: Partial<InferenceRequest['
     },
     body: Buffer.from(JSON.stringify({ model: 'embedder', input: inputs, truncate: true })),
     priority: 'normal',
+    receivedAt: 0,
     client: { address: '127.0.0.1', userAgent: 'test' },
     answer: 'native',
   };

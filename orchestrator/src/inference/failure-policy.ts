@@ -20,8 +20,11 @@ export type Verdict =
 const reconnectMs = 1_000;
 const declinedMs = 100;
 const misconfiguredMs = 30_000;
-/** Pauses after a 429 that names none: doubled each time, so that a healed engine is back within 8 s. */
-const pauseMs = { first: 1_000, most: 8_000 };
+/**
+ * Pauses after a 429: as long as it asks for, but never so short that the engine is asked in a loop. One that names none is doubled
+ * each time, so that a healed engine is back within 8 s.
+ */
+const pauseMs = { least: 100, first: 1_000, most: 8_000 };
 
 /** Pure; the table of the contract between the tiers. `restsInRow` counts 429s without an answer in between. */
 export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdict {
@@ -40,7 +43,8 @@ export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdi
     case 'internal':
       return { action: 'retry', costs: true, excludeMs: Number.POSITIVE_INFINITY };
     case 'rate-limited': {
-      const restMs = failure.end.failure?.retryAfterMs ?? Math.min(pauseMs.most, pauseMs.first * 2 ** restsInRow);
+      const askedMs = failure.end.failure?.retryAfterMs ?? Math.min(pauseMs.most, pauseMs.first * 2 ** restsInRow);
+      const restMs = Math.max(pauseMs.least, askedMs);
       return { action: 'retry', costs: false, excludeMs: restMs, rest: 'model', restMs };
     }
     case 'auth':

@@ -29,6 +29,7 @@ export class InferenceBed {
   readonly budget = new RetryBudget();
   readonly requests = new RequestLog(100);
   readonly #inference: ClusterInference;
+  awaitsNodes = true;
   #count = 0;
 
   constructor(limits: Partial<InferenceLimits> = {}) {
@@ -43,6 +44,7 @@ export class InferenceBed {
         watchdog: new Watchdog(clock),
         residency: new ClusterResidency({ registry, scheduler, aliases, logger: silentLogger }),
         limits: { ...roomyLimits, ...limits },
+        awaitsNodes: () => this.awaitsNodes,
         clock,
         now: () => clock.now(),
         logger: silentLogger,
@@ -59,6 +61,7 @@ export class InferenceBed {
       requestId: `r${++this.#count}`,
       body: Buffer.from('{"model":"llama3.2"}'),
       priority: 'normal',
+      receivedAt: this.clock.now(),
       client: { address: '127.0.0.1', userAgent: 'test' },
       answer: 'events',
       ...request,

@@ -25,6 +25,8 @@ export interface InferenceDeps {
   readonly watchdog: Watchdog;
   readonly residency: ClusterResidency;
   readonly limits: InferenceLimits;
+  /** Nodes that should be there have not come yet; asked in the first seconds only. */
+  readonly awaitsNodes: () => boolean;
   readonly clock: Clock;
   readonly now: () => number;
   readonly logger: Logger;

@@ -10,7 +10,9 @@ export interface InferenceRequest {
   /** The client's body as it came; kept until the first event, for a retry. */
   readonly body: Uint8Array;
   readonly priority: Priority;
-  /** Milliseconds the client is willing to wait for the whole answer. */
+  /** When it came in, before its body was read, on the monotonic clock: deadline and times count from then. */
+  readonly receivedAt: number;
+  /** Milliseconds the client is willing to wait for the whole answer, from `receivedAt`. */
   readonly deadlineMs?: number;
   readonly client: ClientFacts;
   readonly traceparent?: string;

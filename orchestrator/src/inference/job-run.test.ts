@@ -23,6 +23,7 @@ const failings: readonly (readonly [string, Failing, string, string])[] = [
   ['an unreachable engine', (lane) => lane.fail('unreachable'), 'failed', 'engine-failed'],
   ['a 429', (lane) => lane.fail('rate-limited'), 'failed', 'engine-failed'],
   ['a 401', (lane) => lane.fail('auth'), 'failed', 'engine-failed'],
+  ['an answer without its last event', (lane) => lane.end({ outcome: 'done' }), 'failed', 'engine-failed'],
   ['work given up by the node', (lane) => lane.end({ outcome: 'cancelled' }), 'cancelled', 'engine-failed'],
   ['a lost lane', (lane, node) => node.closeLane(lane), 'lost', 'engine-unreachable'],
   ['a lost node', (_, node) => node.leave(), 'lost', 'engine-unreachable'],

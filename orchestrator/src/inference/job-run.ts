@@ -7,10 +7,12 @@ import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-erro
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { HeldJob, Placed } from '../scheduling/held-job.ts';
 import type { Placement } from '../scheduling/placement.ts';
+import type { ServedPlacement } from '../scheduling/served-placement.ts';
 import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts';
 import { judgeFailure, toFailureError, type Verdict } from './failure-policy.ts';
 import type { Answer, InferenceRequest } from './inference.ts';
 import type { InferenceDeps } from './inference-deps.ts';
+import { toMissingCapability } from './missing-capability.ts';
 import type { AttemptRecord, RequestRecord } from './request-record.ts';
 import type { ResolvedModel } from './resolve-model.ts';
 
@@ -35,6 +37,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly priority: Priority;
   readonly isEmbedding: boolean;
   readonly heldSince: number;
+  readonly deadlineAt: number | undefined;
   readonly bodyBytes: number;
   readonly promptTokens: number;
   readonly maxTokens: number | undefined;
@@ -47,6 +50,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   tried: ReadonlyMap<Placement, number> = nothingTried;
   seat = notSeated;
   leaveBy: number | undefined;
+  pausedSince: number | undefined;
   lastError: ClusterError | undefined;
   readonly record: RequestRecord;
   readonly #request: InferenceRequest;
@@ -58,7 +62,10 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   #killed = 0;
   #declined = 0;
   #committed = false;
+  /** The terminal event came; the word that the engine stopped may be still to come, with the usage. */
   #answered = false;
+  /** Why the reader left with the whole answer waiting for him. */
+  #left: ClusterError | undefined;
   #closed = false;
 
   constructor(
@@ -80,6 +87,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.priority = request.priority;
     this.isEmbedding = endpoints[facts.endpoint].kind === 'embedding';
     this.heldSince = deps.clock.now();
+    this.deadlineAt = request.deadlineMs === undefined ? undefined : request.receivedAt + request.deadlineMs;
     this.bodyBytes = request.body.byteLength;
     this.promptTokens = facts.promptTokens;
     this.maxTokens = facts.maxTokens;
@@ -87,14 +95,12 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.keepAliveSeconds = facts.keepAliveSeconds;
     this.needs = facts.needs;
     this.stream = facts.stream;
-    const bufferedBytes = () => this.#bufferedBytes();
     this.#queue = new AnswerQueue<AnswerBatch>({
-      get highWater() {
-        return bufferedBytes();
-      },
+      // A getter would give each literal a hidden class of its own, which lives in old space and holds the whole request there.
+      highWater: () => this.#bufferedBytes(),
       sizeOf: batchBytes,
       onDrain: () => this.#attempt?.resume(),
-      onReturn: () => this.#abandon(new ClusterError('client-gone', 'the reader left')),
+      onReturn: () => this.#abandon(new ClusterError('client-gone', 'the reader left'), false),
     });
   }
 
@@ -127,6 +133,11 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.#deps.budget.attempted(this.#deps.clock.now());
     this.#attempt = new Attempt(this.#deps, placed, attemptRecord, this);
     this.#attempt.start(this.#toHeader(placed), this.#request.body);
+  }
+
+  lacks({ served }: ServedPlacement, need: Capability): ClusterError {
+    const { facts, body } = this.#request;
+    return toMissingCapability(need, { ...facts, body }, served.engine.report.kind);
   }
 
   refused(error: ClusterError): void {
@@ -163,13 +174,9 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   }
 
   finished(end: JobEnd): void {
-    if (!this.#answered) {
-      this.#fail(new ClusterError('engine-failed', 'the engine ended without a final answer'));
-      return;
-    }
     this.#note(end);
     this.#unloadIfAsked();
-    this.#close('done');
+    this.#closeAnswered();
   }
 
   failed(failure: AttemptFailure): void {
@@ -178,7 +185,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.#attempt = undefined;
     attempt.record.endedMs = this.#elapsed();
     if (this.#answered) {
-      this.#close('done');
+      this.#closeAnswered();
       return;
     }
     const error = toFailureError(failure, attempt.placed.placement.node);
@@ -186,7 +193,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     // Many jobs of one moment are told to pause at once: that is one time, not many in a row.
     const isResting = this.#deps.clock.now() < placement.restUntil;
     const verdict = judgeFailure(failure, Math.max(0, placement.restsInRow - (isResting ? 1 : 0)));
-    if (verdict.action === 'retry') this.#rest(attempt, verdict);
+    if (verdict.action === 'retry') this.#rest(attempt, verdict, error);
     if (failure.kind === 'lost') this.#killed++;
     if (failure.kind === 'declined') this.#declined++;
     if (this.#committed || verdict.action === 'fail' || !this.#mayRetry(verdict.costs)) {
@@ -243,25 +250,36 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.#deps.scheduler.hold(this);
   }
 
-  #rest(attempt: Attempt, verdict: Extract<Verdict, { action: 'retry' }>): void {
+  #rest(attempt: Attempt, verdict: Extract<Verdict, { action: 'retry' }>, error: ClusterError): void {
     if (verdict.rest === undefined || verdict.restMs === undefined) return;
     const { scheduler } = this.#deps;
     const { placement } = attempt.placed;
     if (verdict.rest === 'model') {
       if (this.#deps.clock.now() >= placement.restUntil) placement.restsInRow++;
-      scheduler.rest(placement, verdict.restMs);
+      scheduler.rest(placement, verdict.restMs, error);
     } else
-      for (const served of placement.served.engine.models) scheduler.rest(scheduler.placement(served), verdict.restMs);
+      for (const served of placement.served.engine.models)
+        scheduler.rest(scheduler.placement(served), verdict.restMs, error);
   }
 
   readonly #onAbort = (): void => this.#abandon(toClusterError(this.#signal.reason));
 
-  /** The client left, its deadline passed, or we shut down. */
-  #abandon(error: ClusterError): void {
+  /** The client left, its deadline passed, or we shut down. `isRead`: the reader has everything that came. */
+  #abandon(error: ClusterError, isRead = this.#queue.isRead): void {
     if (this.#closed) return;
+    if (this.#answered) {
+      // Who stays, or has read it all, has his whole answer whatever comes now.
+      if (error.code === 'client-gone' && !isRead) this.#left ??= error;
+      return;
+    }
     if (this.#attempt === undefined) this.#deps.scheduler.drop(this);
-    else if (!this.#answered) this.#attempt.cancel('cancelled', error.message);
+    else this.#attempt.cancel('cancelled', error.message);
     this.#fail(error);
+  }
+
+  #closeAnswered(): void {
+    if (this.#left !== undefined) this.record.error = { code: this.#left.code, message: this.#left.message };
+    this.#close(this.#left === undefined ? 'done' : 'client-gone');
   }
 
   #fail(error: ClusterError): void {
@@ -309,7 +327,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   }
 
   #toHeader(placed: Placed): JobHeader {
-    const { facts, deadlineMs, traceparent, requestId, answer, priority } = this.#request;
+    const { facts, traceparent, requestId, answer, priority } = this.#request;
     return {
       jobId: this.jobId,
       attempt: this.record.attempts.length,
@@ -322,13 +340,14 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
       answer,
       priority,
       pins: placed.pins,
-      ...(deadlineMs === undefined ? {} : { remainingMs: Math.max(0, deadlineMs - this.#elapsed()) }),
+      ...(this.deadlineAt === undefined ? {} : { remainingMs: Math.max(0, this.deadlineAt - this.#deps.clock.now()) }),
       ...(traceparent === undefined ? {} : { traceparent }),
     };
   }
 
+  /** Milliseconds since the request was received. */
   #elapsed(): number {
-    return this.#deps.clock.now() - this.heldSince;
+    return this.#deps.clock.now() - this.#request.receivedAt;
   }
 }
 

@@ -2,6 +2,7 @@ import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { CostTerms } from './decision.ts';
 import { findRoom, type Room } from './eviction.ts';
 import { type ChoosableJob, isHotFor, type Placement } from './placement.ts';
+import { trustedSamples } from './rates.ts';
 import { loadRest, remaining } from './remaining.ts';
 
 /** Expected milliseconds of a wait count this often: it may last longer, and the free lane it passes by serves nobody. */
@@ -33,8 +34,23 @@ export function cost(place: Placement, job: ChoosableJob, now: number, claims = 
 }
 
 /** Expected milliseconds from the bind to the first event (to the end, if the answer is not streamed). */
-export function timeToFirstEvent(job: Pick<ChoosableJob, 'stream'>, terms: CostTerms): number {
+function timeToFirstEvent(job: Pick<ChoosableJob, 'stream'>, terms: CostTerms): number {
   return terms.rtt + terms.prefill + (job.stream ? 0 : terms.decode);
+}
+
+/** Expected milliseconds from the bind. */
+export interface Prediction {
+  readonly firstEventMs: number;
+  readonly totalMs: number;
+  /** Enough was measured to make it a deadline. */
+  readonly trusted: boolean;
+}
+
+/** From the terms it was chosen by; without any, what jobs there usually take. */
+export function predict(place: Placement, job: Pick<ChoosableJob, 'stream'>, terms: CostTerms | undefined): Prediction {
+  const totalMs = terms === undefined ? place.rates.serviceMs : terms.rtt + terms.prefill + terms.decode;
+  const firstEventMs = terms === undefined ? totalMs : timeToFirstEvent(job, terms);
+  return { firstEventMs, totalMs, trusted: place.rates.samples >= trustedSamples };
 }
 
 export function expectedOutput(place: Placement, job: Pick<ChoosableJob, 'maxTokens'>): number {

@@ -1,10 +1,14 @@
 /** Why a job went where: every candidate with its cost terms. Times in milliseconds. */
 export interface Decision {
-  /** `bound`: the cheapest is free. `waited`: it was held for it. `explored`: it was not the cheapest, but nothing is known of it any more. `patience`: the cheapest stayed busy longer than it could save. `loading`: it waits for a model load. */
-  readonly reason: 'bound' | 'explored' | 'waited' | 'patience' | 'loading' | 'none';
+  /** `bound`: the cheapest is free. `waited`: it was held for it. `explored`: it was not the cheapest, but nothing is known of it any more. `patience`: the cheapest stayed busy longer than it could save. `loading`: it waits for a model load. `incapable`: no model can do it, an engine is asked to say so. */
+  readonly reason: 'bound' | 'explored' | 'waited' | 'patience' | 'loading' | 'incapable' | 'none';
   /** Index into `candidates`; -1: none is eligible. */
   readonly chosen: number;
+  /** Every place that has the model; in what is kept of a large decision, the chosen one and the cheapest others. */
   readonly candidates: readonly CandidateCost[];
+  /** Set where `candidates` are not all of them: how many there were, and how many were out, by reason. */
+  readonly candidatesTotal?: number;
+  readonly excludedTotals?: Readonly<Partial<Record<Exclusion, number>>>;
   /** Time the job was held before it was bound. */
   readonly heldMs: number;
 }
@@ -30,6 +34,9 @@ export type Exclusion =
   | 'suspect'
   | 'draining'
   | 'left'
+  /** The engine would refuse it: its model cannot do what the job needs. */
+  | 'incapable'
+  /** The model lacks something that its engine may do without. */
   | 'capability'
   | 'context'
   | 'memory'
@@ -47,4 +54,52 @@ export interface CostTerms {
   readonly decode: number;
   readonly risk: number;
   readonly total: number;
+}
+
+/** More candidates are not kept of one decision: it is remembered with each of the recent requests. */
+export const keptCandidates = 32;
+
+/** What is kept of a decision: itself, unless it has very many candidates. The chosen one comes first then, the others by cost. */
+export function toKept(decision: Decision): Decision {
+  const { candidates, chosen } = decision;
+  if (candidates.length <= keptCandidates) return decision;
+  const excludedTotals: Partial<Record<Exclusion, number>> = {};
+  const cheapest = new CheapestFew(keptCandidates - 1);
+  for (const [index, candidate] of candidates.entries()) {
+    const { excluded } = candidate;
+    if (excluded !== undefined) excludedTotals[excluded] = (excludedTotals[excluded] ?? 0) + 1;
+    else if (index !== chosen) cheapest.offer(candidate);
+  }
+  const taken = candidates[chosen];
+  return {
+    ...decision,
+    chosen: taken === undefined ? -1 : 0,
+    candidates: taken === undefined ? cheapest.found : [taken, ...cheapest.found],
+    candidatesTotal: candidates.length,
+    excludedTotals,
+  };
+}
+
+/** The cheapest of many in one pass: most are dearer than all that are kept, and cost one comparison. */
+class CheapestFew {
+  /** Cheapest first. */
+  readonly found: CandidateCost[] = [];
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  offer(candidate: CandidateCost): void {
+    const { found } = this;
+    if (found.length === this.#count && totalOf(candidate) >= totalOf(found.at(-1))) return;
+    if (found.length === this.#count) found.pop();
+    let at = found.length;
+    while (at > 0 && totalOf(found[at - 1]) > totalOf(candidate)) at--;
+    found.splice(at, 0, candidate);
+  }
+}
+
+function totalOf(candidate: CandidateCost | undefined): number {
+  return candidate?.terms?.total ?? Number.POSITIVE_INFINITY;
 }

@@ -1,9 +1,11 @@
 import type { Exclusion } from './decision.ts';
+import { refusedNeed } from './engine-refusals.ts';
 import { type ChoosableJob, neededCtx, type Placement } from './placement.ts';
 
 /** Why a place cannot take the job now or soon; undefined: it can. Hard reasons only, see `softExclusion`. */
 export function exclusion(place: Placement, job: ChoosableJob, now: number): Exclusion | undefined {
   if (job.onlyNode !== undefined && place.node !== job.onlyNode) return 'other-node';
+  if (refusedNeed(place, job) !== undefined) return 'incapable';
   if (place.nodeState !== 'active') return place.nodeState;
   if (!place.engineUp) return 'engine-down';
   if (job.tried.size > 0 && now < (job.tried.get(place) ?? 0)) return 'tried';
@@ -33,4 +35,10 @@ export function softExclusion(place: Placement, job: ChoosableJob): Exclusion | 
 /** It may be out for being worse than others only. */
 export function isSoft(reason: Exclusion | undefined): boolean {
   return reason === 'capability' || reason === 'context';
+}
+
+/** Nothing else keeps the job from any place. */
+export function isForWantOfCapability(excluded: ReadonlySet<Exclusion>): boolean {
+  for (const reason of excluded) if (reason !== 'incapable' && reason !== 'other-node') return false;
+  return excluded.has('incapable');
 }

@@ -2,6 +2,7 @@ import type { Capability, ModelState } from '@waggle/shared/cluster/model.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { NodeState } from '../cluster/views.ts';
 import type { BreakerState } from './breaker.ts';
+import type { Refusal } from './engine-refusals.ts';
 import type { RatesView } from './rates.ts';
 
 /** A place where a job can go, as the choice sees it: live and read-only, never a copy. Sizes in bytes, times in milliseconds. */
@@ -14,6 +15,8 @@ export interface Placement {
   readonly engineUp: boolean;
   readonly modelState: ModelState;
   readonly capabilities: readonly Capability[] | undefined;
+  /** How its engine refuses what needs that, if the model lacks it; undefined: it may do without. */
+  refusalWithout(need: Capability): Refusal | undefined;
   /** Longest context of the model. */
   readonly contextLength: number | undefined;
   /** Context it is, or would be, resident with. */

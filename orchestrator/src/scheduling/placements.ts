@@ -52,6 +52,11 @@ export class Placements {
     return places;
   }
 
+  /** Every place that has one of them, in order of preference. */
+  withModels(keys: readonly string[]): readonly ServedPlacement[] {
+    return keys.flatMap((key) => this.withModel(key));
+  }
+
   #roomOf(engine: ClusterEngine): EngineRoom {
     const room = this.#rooms.get(engine) ?? new EngineRoom();
     this.#rooms.set(engine, room);

@@ -2,14 +2,10 @@ import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Exclusion } from './decision.ts';
 
 /** Why a job was refused for which no place is eligible, as its client hears it. */
-export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion>): ClusterError {
+export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion> = nothing): ClusterError {
   if (excluded.has('breaker-open'))
     return new ClusterError('no-node', `every node that has ${model} is failing; they are tried again soon`, {
       details: { retryAfterMs: 6_000 },
-    });
-  if (excluded.has('resting'))
-    return new ClusterError('rate-limited', `every node that has ${model} asked for a pause`, {
-      details: { retryAfterMs: 5_000 },
     });
   if (excluded.has('memory'))
     return new ClusterError('unsupported', `${model} does not fit into the memory of any node that has it`);
@@ -17,6 +13,8 @@ export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion>):
     details: { retryAfterMs: 5_000 },
   });
 }
+
+const nothing: ReadonlySet<Exclusion> = new Set();
 
 /** The queue is full; the words are Ollama's. */
 export function toOverloadedError(retryAfterMs: number): ClusterError {

@@ -19,3 +19,24 @@ export function loadRest(place: Placement, now: number): number {
   if (place.loadingSince !== undefined) return Math.max(1, place.loadingSince + place.rates.loadMs - now);
   return place.modelState === 'loading' ? place.rates.loadMs / 2 : 0;
 }
+
+/** Predicted milliseconds until a queue of so many jobs has room again. */
+export function predictDrain(
+  running: Iterable<{ readonly placement: Placement; readonly bound: BoundJob }> & { readonly size: number },
+  held: number,
+  now: number,
+): number {
+  if (running.size === 0) return leastDrainMs;
+  let total = 0;
+  let soonest = Number.POSITIVE_INFINITY;
+  for (const { placement, bound } of running) {
+    const left = remaining(placement, bound, now);
+    total += left;
+    soonest = Math.min(soonest, left);
+  }
+  const mean = total / running.size;
+  return Math.min(mostDrainMs, Math.max(leastDrainMs, soonest + (held / running.size) * mean));
+}
+
+const leastDrainMs = 1_000;
+const mostDrainMs = 300_000;

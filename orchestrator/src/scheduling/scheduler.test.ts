@@ -291,8 +291,9 @@ describe('Scheduler, jobs nothing can take', () => {
     const cluster = new FakeCluster();
     cluster.join('a');
     cluster.join('b');
-    cluster.scheduler.rest(cluster.placement('b'), 1_000);
-    cluster.scheduler.rest(cluster.placement('a'), 4_000);
+    const paused = new ClusterError('rate-limited', 'slow down');
+    cluster.scheduler.rest(cluster.placement('b'), 1_000, paused);
+    cluster.scheduler.rest(cluster.placement('a'), 4_000, paused);
     const [first, second] = [hold(cluster), hold(cluster)];
     await cluster.clock.advance(1_000);
     expect([first?.node, second?.node]).toEqual(['b', undefined]);

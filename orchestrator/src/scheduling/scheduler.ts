@@ -8,19 +8,21 @@ import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts
 import type { ServedModel } from '../cluster/served-model.ts';
 import { Alarm } from './alarm.ts';
 import { type Choice, type Claims, choose, noClaims } from './choose.ts';
-import { expectedOutput, timeToFirstEvent } from './cost.ts';
-import type { Decision, Exclusion } from './decision.ts';
+import { expectedOutput, predict } from './cost.ts';
+import { type Decision, type Exclusion, toKept } from './decision.ts';
+import { isForWantOfCapability } from './eligibility.ts';
+import { findRefusing } from './engine-refusals.ts';
 import { fairShareEndsAt, findRoom } from './eviction.ts';
-import { type HeldJob, type Placed, toChoosable, triedAgainAt } from './held-job.ts';
+import { type HeldJob, type Placed, type ResidentWish, toElsewhere, toResident, triedAgainAt } from './held-job.ts';
 import { HoldQueue } from './hold-queue.ts';
 import { MatchPass } from './match-pass.ts';
 import { ModelLoader, toKeepUntil, toPins } from './model-loader.ts';
 import { isBindable, neededCtx, type Placement } from './placement.ts';
 import { countPassedOver, Placements } from './placements.ts';
-import { trustedSamples } from './rates.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
-import { remaining } from './remaining.ts';
+import { predictDrain } from './remaining.ts';
 import { ServedPlacement } from './served-placement.ts';
+import { StrandedLines } from './stranded.ts';
 
 export interface SchedulerLimits {
   /** Held jobs, and the bytes of their bodies. */
@@ -31,8 +33,6 @@ export interface SchedulerLimits {
   readonly modelLoadMaxMs: number;
 }
 
-/** A job that nothing can take now, though something could a moment ago, is held this long. */
-const strandedMaxMs = 10_000;
 const loadFailureRestMs = 2_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
@@ -57,8 +57,8 @@ export class Scheduler implements CapacityListener {
   readonly #running = new Roster<Placed>();
   /** Lines of which nothing can be placed until something changes. */
   readonly #closed = new Set<string>();
-  /** Since when nothing at all could take the jobs of a line. */
-  readonly #strandedSince = new Map<string, number>();
+  /** Lines whose jobs nothing at all can take. */
+  readonly #stranded = new StrandedLines();
   readonly #loader: ModelLoader;
   /** Looks at the queue again in time. */
   readonly #alarm: Alarm;
@@ -110,7 +110,9 @@ export class Scheduler implements CapacityListener {
 
   /** Places the job at once if it can, else holds it. May call the job back before it returns. */
   hold(job: HeldJob): void {
-    const outcome = this.#queue.size === 0 ? this.#place(job, noClaims) : undefined;
+    // Of a line that is stranded each job is looked at for itself: it may be refused at once.
+    const isLookedAt = this.#queue.size === 0 || this.#stranded.has(job.line);
+    const outcome = isLookedAt ? this.#place(job, noClaims) : undefined;
     if (outcome === 'gone') return;
     if (this.#queue.size >= this.#limits.queueSize || this.#queue.bytes + job.bodyBytes > this.#limits.heldBytes) {
       job.refused(toOverloadedError(this.predictedDrainMs()));
@@ -133,9 +135,9 @@ export class Scheduler implements CapacityListener {
   }
 
   capacityChanged(): void {
-    this.#closed.clear();
+    if (this.#closed.size > 0) this.#closed.clear();
     if (this.#queue.size > 0) this.#match();
-    else this.#strandedSince.clear();
+    else if (this.#stranded.size > 0) this.#stranded.clear();
   }
 
   nodeLeft(node: ClusterNode): void {
@@ -144,20 +146,10 @@ export class Scheduler implements CapacityListener {
   }
 
   /** Makes the model resident where it is cheapest, and keeps it there as long as the client asks. Rejects with a ClusterError. */
-  async makeResident(job: Pick<HeldJob, 'targets' | 'onlyNode' | 'numCtx' | 'keepAliveSeconds'>): Promise<void> {
+  async makeResident(job: ResidentWish): Promise<void> {
     const now = this.#clock.now();
-    const anywhere = {
-      ...job,
-      promptTokens: 0,
-      maxTokens: 0,
-      needs: [],
-      stream: false,
-      heldSince: now,
-      tried: new Map(),
-      leaveBy: undefined,
-    };
     for (const target of job.targets) {
-      const { place } = choose(this.#placements.withModel(target), anywhere, now);
+      const { place } = choose(this.#placements.withModel(target), toResident(job, now), now);
       if (!(place instanceof ServedPlacement)) continue;
       if (job.keepAliveSeconds !== undefined)
         place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
@@ -171,11 +163,7 @@ export class Scheduler implements CapacityListener {
 
   /** Some other place than `except` would take the job this moment. */
   couldPlace(job: HeldJob, except: ServedPlacement): boolean {
-    const elsewhere = {
-      ...toChoosable(job),
-      tried: new Map(job.tried).set(except, Number.POSITIVE_INFINITY),
-      leaveBy: 0,
-    };
+    const elsewhere = toElsewhere(job, except);
     return job.targets.some(
       (target) => choose(this.#placements.withModel(target), elsewhere, this.#clock.now()).action === 'bind',
     );
@@ -213,25 +201,18 @@ export class Scheduler implements CapacityListener {
     this.capacityChanged();
   }
 
-  /** Nothing is bound there for a while; what waits for it is looked at again then. */
-  rest(placement: ServedPlacement, ms: number): void {
-    placement.restUntil = Math.max(placement.restUntil, this.#clock.now() + ms);
+  /** Nothing is bound there for a while; `error` is what a client hears that cannot wait for it. What waits for it is looked at again then. */
+  rest(placement: ServedPlacement, ms: number, error: ClusterError): void {
+    const until = this.#clock.now() + ms;
+    if (until <= placement.restUntil) return;
+    placement.restUntil = until;
+    placement.restError = error;
     this.#clock.schedule(ms, () => this.capacityChanged());
   }
 
   /** Predicted milliseconds until the queue has room again. */
   predictedDrainMs(): number {
-    let total = 0;
-    let soonest = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
-    for (const placed of this.#running) {
-      const left = remaining(placed.placement, placed.bound, now);
-      total += left;
-      soonest = Math.min(soonest, left);
-    }
-    if (this.#running.size === 0) return 1_000;
-    const mean = total / this.#running.size;
-    return Math.min(300_000, Math.max(1_000, soonest + (this.#queue.size / this.#running.size) * mean));
+    return predictDrain(this.#running, this.#queue.size, this.#clock.now());
   }
 
   #match(): void {
@@ -278,7 +259,7 @@ export class Scheduler implements CapacityListener {
           if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
         continue;
       }
-      this.#strandedSince.delete(job.line);
+      this.#stranded.forget(job.line);
       if (choice.action === 'bind') countPassedOver(places, choice.decision);
       return this.#follow(job, choice, now);
     }
@@ -346,16 +327,13 @@ export class Scheduler implements CapacityListener {
     if (job.keepAliveSeconds !== undefined)
       placement.keepUntil = Math.max(placement.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
     const terms = decision.candidates[decision.chosen]?.terms;
-    const totalMs = terms === undefined ? placement.rates.serviceMs : terms.rtt + terms.prefill + terms.decode;
-    const firstEventMs = terms === undefined ? totalMs : timeToFirstEvent(job, terms);
-    const predicted = { firstEventMs, totalMs, trusted: placement.rates.samples >= trustedSamples };
     const placed: Placed = {
       placement,
       lane,
-      decision,
+      decision: toKept(decision),
       bound,
       pins: toPins(placement, now),
-      predicted,
+      predicted: predict(placement, job, terms),
       others,
       settle,
       seat: notSeated,
@@ -369,31 +347,54 @@ export class Scheduler implements CapacityListener {
     this.#loader
       .load(placement, neededCtx(placement, job))
       .catch((thrown: unknown) => {
+        const error = toClusterError(thrown);
         const wasHeld = this.#queue.remove(job);
-        job.exclude(placement, Number.POSITIVE_INFINITY, toClusterError(thrown));
+        job.exclude(placement, Number.POSITIVE_INFINITY, error);
         if (wasHeld) this.#queue.add(job);
-        this.rest(placement, loadFailureRestMs);
+        this.rest(placement, loadFailureRestMs, error);
       })
       .finally(() => this.capacityChanged());
   }
 
   /** No place is eligible: the job is refused, unless that may pass soon. */
   #strand(job: HeldJob, excluded: ReadonlySet<Exclusion>, now: number): Outcome {
-    const againAt = triedAgainAt(job, now);
-    const isTransient = transientExclusions.some((exclusion) => excluded.has(exclusion)) || againAt.length > 0;
-    const since = this.#strandedSince.get(job.line) ?? now;
-    // A new job among old ones has its time, too.
-    const giveUpAt = Math.max(since, job.heldSince) + strandedMaxMs;
-    if (isTransient && now < giveUpAt) {
-      this.#strandedSince.set(job.line, since);
-      this.#alarm.setFor(Math.min(giveUpAt, ...againAt));
-      return 'closed';
+    if (isForWantOfCapability(excluded)) {
+      this.#refuseIncapable(job, now);
+      return 'gone';
     }
+    const places = this.#placements.withModels(job.targets);
+    const verdict = this.#stranded.judge(job, places, excluded, now);
+    if (verdict.error !== undefined) {
+      this.#refuse(job, verdict.error);
+      return 'gone';
+    }
+    this.#alarm.setFor(verdict.lookAt);
+    if (verdict.opensLater) {
+      for (const other of this.#queue.jobs()) {
+        if (other === job || other.line !== job.line) continue;
+        const { error } = this.#stranded.judge(other, places, excluded, now);
+        if (error !== undefined) this.#refuse(other, error);
+      }
+    }
+    return 'closed';
+  }
+
+  /** Every engine would refuse it: one that need not load anything says so itself, else the client is told without any. */
+  #refuseIncapable(job: HeldJob, now: number): void {
+    const places = this.#placements.withModels(job.targets);
+    const refusal = findRefusing(places, job, now);
+    if (refusal === undefined) return this.#refuse(job, toNoPlaceError(job.targets[0] ?? ''));
+    const { place, need, saysSo } = refusal;
+    const { decision } = choose(places, job, now);
+    const because: Decision = { ...decision, reason: 'incapable', chosen: places.indexOf(place) };
+    const placed = saysSo ? this.#reserve(place, job, because) : undefined;
+    if (placed === undefined) return this.#refuse(job, job.lastError ?? job.lacks(place, need));
     this.#queue.remove(job);
-    job.refused(job.lastError ?? toNoPlaceError(job.targets[0] ?? '', excluded));
-    return 'gone';
+    job.placed(placed);
+  }
+
+  #refuse(job: HeldJob, error: ClusterError): void {
+    this.#queue.remove(job);
+    job.refused(error);
   }
 }
-
-/** Reasons that may pass by themselves within moments. A closed breaker opens again only after its rest: that is said at once. */
-const transientExclusions: readonly Exclusion[] = ['suspect', 'left', 'engine-down', 'resting', 'draining'];

@@ -1,11 +1,13 @@
 import type { Capability, ModelReport, ModelState } from '@waggle/shared/cluster/model.ts';
 import type { Hardware } from '@waggle/shared/cluster/node.ts';
 import type { Roster } from '@waggle/shared/collections/roster.ts';
+import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import type { ClusterRates } from './cluster-rates.ts';
+import { type Refusal, refusalWithout } from './engine-refusals.ts';
 import type { EngineRoom } from './engine-room.ts';
 import type { Placement } from './placement.ts';
 import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
@@ -26,6 +28,8 @@ export class ServedPlacement implements Placement {
   readonly guard: Breaker;
   readonly room: EngineRoom;
   restUntil = 0;
+  /** Why it rests, as a client hears it. */
+  restError: ClusterError | undefined;
   /** 429s without a given pause, one after the other. */
   restsInRow = 0;
   lastBoundAt = 0;
@@ -100,6 +104,10 @@ export class ServedPlacement implements Placement {
 
   get capabilities(): readonly Capability[] | undefined {
     return this.served.report.capabilities;
+  }
+
+  refusalWithout(need: Capability): Refusal | undefined {
+    return refusalWithout(this.served.engine.report, need);
   }
 
   get contextLength(): number | undefined {

@@ -39,6 +39,7 @@ export function toPlacement(node: string, facts: PlacementFacts = {}): Placement
     engineUp: true,
     modelState: 'hot',
     capabilities: undefined,
+    refusalWithout: () => undefined,
     contextLength: undefined,
     numCtx: undefined,
     parallel: 1,

@@ -1,12 +1,13 @@
 import type { Priority } from '@waggle/shared/cluster/job.ts';
 import type { Capability } from '@waggle/shared/cluster/model.ts';
-import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { HeldJob, Placed } from '../scheduling/held-job.ts';
 import type { Placement } from '../scheduling/placement.ts';
+import type { ServedPlacement } from '../scheduling/served-placement.ts';
 
 type Facts = Partial<Pick<RecordingJob, 'line' | 'targets' | 'heldSince' | 'priority' | 'isEmbedding'>> &
   Partial<Pick<RecordingJob, 'bodyBytes' | 'promptTokens' | 'maxTokens' | 'numCtx' | 'keepAliveSeconds'>> &
-  Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode'>>;
+  Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt'>>;
 
 /** A held job that only notes what became of it. */
 export class RecordingJob implements HeldJob {
@@ -26,6 +27,8 @@ export class RecordingJob implements HeldJob {
   onlyNode: string | undefined;
   readonly tried = new Map<Placement, number>();
   leaveBy: number | undefined;
+  deadlineAt: number | undefined;
+  pausedSince: number | undefined;
   lastError: ClusterError | undefined;
   readonly places: Placed[] = [];
   readonly refusals: ClusterError[] = [];
@@ -41,6 +44,10 @@ export class RecordingJob implements HeldJob {
     this.tried.set(place, until);
     this.line += `!${place.node}`;
     this.lastError = error;
+  }
+
+  lacks(place: ServedPlacement, need: Capability): ClusterError {
+    return new ClusterError('unsupported', `${place.node} cannot do ${need}`);
   }
 
   placed(placed: Placed): void {

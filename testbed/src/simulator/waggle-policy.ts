@@ -46,6 +46,7 @@ export class WagglePolicy implements Policy {
           streamBufferBytes: Number.POSITIVE_INFINITY,
           nodeBufferBytes: Number.POSITIVE_INFINITY,
         },
+        awaitsNodes: () => false,
         clock,
         now: () => clock.now(),
         logger,
@@ -95,7 +96,7 @@ export class WagglePolicy implements Policy {
   }
 
   async #follow(job: SimJob, watch: JobWatch): Promise<void> {
-    const answer = this.#inference.run(toRequest(job), new AbortController().signal);
+    const answer = this.#inference.run(toRequest(job, this.#surroundings.clock.now()), new AbortController().signal);
     try {
       let isFirst = true;
       for await (const _ of answer) {
@@ -142,7 +143,7 @@ export class WagglePolicy implements Policy {
   }
 }
 
-function toRequest(job: SimJob): InferenceRequest {
+function toRequest(job: SimJob, receivedAt: number): InferenceRequest {
   return {
     requestId: job.id,
     facts: {
@@ -157,6 +158,7 @@ function toRequest(job: SimJob): InferenceRequest {
     },
     body: new Uint8Array(0),
     priority: job.priority,
+    receivedAt,
     client: { address: '', userAgent: '' },
     answer: 'native',
   };

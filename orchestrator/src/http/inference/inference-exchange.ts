@@ -52,6 +52,7 @@ export class InferenceExchange implements RunningRequest {
   /** Never rejects. `done` is called once, when the response is closed. */
   async run(done: () => void): Promise<void> {
     const { incoming, outgoing } = this.#options;
+    const receivedAt = this.#deps.clock.now();
     let stopDeadline: (() => void) | undefined;
     outgoing.on('close', () => {
       this.#isClosed = true;
@@ -74,6 +75,7 @@ export class InferenceExchange implements RunningRequest {
         facts,
         body: this.#options.alwaysStream ? withStream(body, parsed) : body,
         priority: options.priority,
+        receivedAt,
         deadlineMs,
         client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
         traceparent: options.traceparent,

@@ -1,0 +1,70 @@
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { ClusterView } from './views.ts';
+
+/** Remembers over a restart which nodes there were. */
+export interface KnownNodes {
+  /** Ids of the nodes that were there when the orchestrator ended last. */
+  readonly before: readonly string[];
+  /** Writes what changed. */
+  keep(nodeIds: readonly string[]): void;
+}
+
+export interface AwaitedNodesDeps {
+  readonly cluster: Pick<ClusterView, 'nodes'>;
+  readonly known: KnownNodes;
+  /** Nodes of this process that the configuration asks for. */
+  readonly ownNodes: number;
+  /** Some agent of the configuration is about to join. */
+  readonly isInviting: () => boolean;
+  readonly clock: Clock;
+}
+
+/** Nodes known from before have come back by then, or are not counted on any more. */
+const keepEveryMs = 5_000;
+const inProcess = 'in-process';
+
+/** Which nodes are missing that should be there: asked by who does not find a model just after the start. */
+export class AwaitedNodes {
+  readonly #deps: AwaitedNodesDeps;
+  #cancelTimer: (() => void) | undefined;
+  #hasKept = false;
+
+  constructor(deps: AwaitedNodesDeps) {
+    this.#deps = deps;
+  }
+
+  areMissing(): boolean {
+    const { cluster, known, ownNodes, isInviting } = this.#deps;
+    const present = cluster.nodes.filter((node) => node.link !== undefined);
+    // Nobody at all: whoever comes first may never have been here before.
+    if (present.length === 0) return true;
+    const own = present.filter((node) => node.address === inProcess).length;
+    if (own < ownNodes || isInviting()) return true;
+    const ids = new Set(present.map((node) => node.identity.nodeId));
+    return known.before.some((nodeId) => !ids.has(nodeId));
+  }
+
+  /** Remembers who is there from now on. */
+  start(): void {
+    this.#cancelTimer = this.#deps.clock.schedule(keepEveryMs, () => {
+      this.#keep();
+      this.start();
+    });
+  }
+
+  /** Call before the nodes are disconnected: they are expected back. */
+  stop(): void {
+    if (this.#cancelTimer === undefined) return;
+    this.#cancelTimer();
+    this.#cancelTimer = undefined;
+    // Ended within moments: some may not have had the time to come.
+    if (this.#hasKept) this.#keep();
+  }
+
+  /** One that left a moment ago may be on its way back. */
+  #keep(): void {
+    this.#hasKept = true;
+    const { cluster, known } = this.#deps;
+    known.keep(cluster.nodes.map((node) => node.identity.nodeId));
+  }
+}
