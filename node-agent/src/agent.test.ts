@@ -33,6 +33,7 @@ describe('an agent', () => {
       data: { folder: path.join(folder, 'agent'), isChosen: false },
       port: { number: 0, isChosen: true },
       host: undefined,
+      drainMaxMs: 1_000,
       logLevel: 'error',
       engines: { kind: 'fixed', engines: [] },
       settings: {},

@@ -23,7 +23,7 @@ export interface AgentDeps {
 export interface Agent {
   readonly node: LocalNode;
   readonly httpPort: number;
-  /** Takes nothing new, lets running jobs finish, leaves, ends. */
+  /** Takes nothing new, lets what runs finish for as long as the configuration says, leaves, ends. */
   drain(): Promise<void>;
   /** Ends at once. */
   close(): Promise<void>;
@@ -76,8 +76,17 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
       async drain() {
         await membership.drain();
         await node.drain();
+        const { drainMaxMs } = config;
+        const stopCutting = [
+          clock.schedule(drainMaxMs, () => {
+            logger.warn('drain-cut', { afterMs: drainMaxMs });
+            node.cut('the node was told to end and could wait no longer for this to finish');
+          }),
+          clock.schedule(drainMaxMs + goodbyeMaxMs, () => membership.close()),
+        ];
         await closeAll();
       },
+        for (const stop of stopCutting) stop();
       close: closeAll,
     };
   } catch (thrown) {
@@ -87,6 +96,9 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
 }
 
 const portsToTry = 100;
+
+/** For the last words to those whose jobs were cut. */
+const goodbyeMaxMs = 2_000;
 
 async function listen(
   options: AgentHttpOptions,

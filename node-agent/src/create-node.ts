@@ -51,6 +51,8 @@ export interface LocalNode extends NodeHost {
   close(): Promise<void>;
 }
 
+  /** Gives up at once whatever runs; those who wait for it are told this reason. */
+  cut(reason: string): void;
 /**
  * Builds a node. Resolves when its engines were asked once: what is up is in its first report.
  *
@@ -117,6 +119,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 function findOwnAddresses(): ReadonlySet<string> {
   const own = new Set([hostname().toLowerCase()]);
   for (const addresses of Object.values(networkInterfaces())) {
+    cut: (reason) => node.cut(reason),
     for (const { address } of addresses ?? []) own.add(address.toLowerCase());
   }
   return own;

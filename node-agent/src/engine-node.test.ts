@@ -126,6 +126,21 @@ describe('EngineNode', () => {
     await node.add(again);
     expect(again.closed).toBe(true);
     expect(node.reports.current().engines).toHaveLength(1);
+  test('a drain that takes too long is cut: jobs and operations are told why', async () => {
+    const job = run();
+    const request = { operationId: 'o', engineId: 'e1', name: 'pull', bodyJson: '{}' } as const;
+    engine.isSilent = true;
+    const pulled = Array.fromAsync(node.operate(request, none(), new AbortController().signal));
+    await settled();
+    const drained = node.drain();
+    node.cut('no more time');
+    await drained;
+    expect(job.last).toEqual([
+      { outcome: 'cancelled', failure: { cause: 'internal', code: 'draining', message: 'no more time' } },
+    ]);
+    await expect(pulled).rejects.toMatchObject({ code: 'draining', message: 'no more time' });
+  });
+
   });
 });
 

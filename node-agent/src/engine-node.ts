@@ -1,6 +1,7 @@
 import type { JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { Hardware, NodeIdentity } from '@waggle/shared/cluster/node.ts';
 import { changingOperations, type OperationFrame, type OperationRequest } from '@waggle/shared/cluster/operation.ts';
+import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, ModelCommand, NodeSlots, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
@@ -117,7 +118,8 @@ export class EngineNode {
       return yield { type: 'end', failure: { cause: 'internal', code: 'not-found', message } };
     }
     const { engine, monitor } = served;
-    for await (const frame of engine.models.operate(request, content, signal)) {
+    const untilClosing = AbortSignal.any([signal, this.#closing.signal]);
+    for await (const frame of engine.models.operate(request, content, untilClosing)) {
       // The next request of the same caller is to find the models as they are now.
       if (frame.type === 'end' && changingOperations.has(request.name)) await monitor.refresh();
       yield frame;
@@ -164,6 +166,12 @@ export class EngineNode {
   }
 
   #openSlots(engineId: string): number {
+  cut(message: string): void {
+    const reason = new ClusterError('draining', message);
+    this.#closing.abort(reason);
+    for (const { jobs } of this.#served.values()) jobs.cut(toJobFailure(reason));
+  }
+
     const served = this.#served.get(engineId);
     return served === undefined || this.#isDraining || served.monitor.health !== 'up' ? 0 : served.jobs.slots;
   }

@@ -2,6 +2,7 @@ import { enableCompileCache } from 'node:module';
 import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { createBoundedLogger } from '@waggle/shared/observing/bounded-logger.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
+import { endOnSignal } from '@waggle/shared/process/end-on-signal.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Agent } from './agent.ts';
 import { releaseMemory } from './capacity/release-memory.ts';
@@ -11,8 +12,6 @@ import { readAgentConfig } from './config/read-agent-config.ts';
 import { createLazySink } from './logging/lazy-sink.ts';
 import { LogBuffer } from './logging/log-buffer.ts';
 
-/** A second signal counts only after this: a terminal under a watcher delivers one Ctrl-C twice. */
-const secondSignalAfterMs = 1_000;
 const firstReleaseMs = 1_000;
 const idleReleaseMs = 30_000;
 
@@ -29,23 +28,15 @@ try {
 
 async function run(config: AgentConfig): Promise<void> {
   let agent: Agent | undefined;
-  let signalledAt: number | undefined;
-  const onSignal = () => {
-    const now = performance.now();
-    if (signalledAt === undefined) {
-      signalledAt = now;
-      if (agent === undefined) process.exit(0);
-      process.stdout.write('Finishing what runs; a second signal ends at once.\n');
-      agent.drain().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
-    } else if (now - signalledAt > secondSignalAfterMs) {
-      process.exit(1);
-    }
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  endOnSignal({
+    async end() {
+      if (agent === undefined) return;
+      const seconds = config.drainMaxMs / 1_000;
+      process.stdout.write(`Finishing what runs, at most ${seconds} s; a second signal ends at once.\n`);
+      await agent.drain();
+    },
+    failed: (thrown) => process.stderr.write(`${String(thrown)}\n`),
+  });
   // What comes next is most of the program: compiled once, it starts in half the time from then on.
   enableCompileCache();
   // After --help and what is wrong with the flags: those answer at once.

@@ -15,6 +15,8 @@ export interface AgentConfig {
   /** Undefined: loopback, unless the agent waits for an invitation. */
   readonly host: string | undefined;
   readonly logLevel: LogLevel;
+  /** Longest wait for what runs when the agent is told to end. */
+  readonly drainMaxMs: number;
   readonly engines: EngineSource;
   readonly settings: EngineSettings;
   /** Sentences to show once at start. */

@@ -11,6 +11,7 @@ import type { AgentConfigOutcome, AgentInputs } from './agent-config.ts';
 
 const orchestratorPort = 50_051;
 const ownPort = 3_000;
+const drainSeconds = 30;
 const logLevels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 const namePattern = /^[\w][\w.-]{0,63}$/;
 
@@ -20,6 +21,7 @@ const options = {
   name: { type: 'string' },
   data: { type: 'string' },
   port: { type: 'string' },
+  'drain-timeout': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
@@ -34,13 +36,14 @@ const helpText = `A Waggle agent: makes the engines of this machine part of a cl
   --name NAME               name of this node in the cluster (the host's name)
   --data DIR                folder for what is kept
   --port PORT               port for health, metrics and invitations (${ownPort})
+  --drain-timeout SECONDS   longest wait for running jobs when it is told to end (${drainSeconds})
   --log-level LEVEL         ${logLevels.join(', ')} (info)
   -h, --help                show this text
   -v, --version             show the version
 
 Environment: PORT, HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else Ollama),
 QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH,
-WAGGLE_ORCHESTRATOR, WAGGLE_JOIN_TOKEN, WAGGLE_DATA.
+WAGGLE_ORCHESTRATOR, WAGGLE_JOIN_TOKEN, WAGGLE_DATA, WAGGLE_DRAIN_TIMEOUT.
 `;
 
 /**
@@ -78,6 +81,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
       data: { folder: toFolder(data, inputs), isChosen: data !== undefined },
       port: { number: port === undefined ? ownPort : toInteger(port, 0, 65_535), isChosen: port !== undefined },
       host: variable('HOST'),
+      drainMaxMs: toDrainMs(pick('drain-timeout', 'WAGGLE_DRAIN_TIMEOUT')),
       logLevel: toLogLevel(pick('log-level')),
       engines: toEngines(environment('LLAMA_BASE_URL'), environment('OLLAMA_HOST')),
       settings: {
@@ -151,6 +155,10 @@ function toInteger({ source, text }: Setting, least: number, most: number): numb
 
 function toCount(setting: Setting | undefined, least = 1): number | undefined {
   return setting === undefined ? undefined : toInteger(setting, least, 1_000_000);
+}
+
+function toDrainMs(setting: Setting | undefined): number {
+  return 1_000 * (setting === undefined ? drainSeconds : toInteger(setting, 0, 86_400));
 }
 
 function toEngines(only: Setting | undefined, ollamaHost: Setting | undefined): EngineSource {

@@ -1,4 +1,4 @@
-import type { JobEnd } from '@waggle/shared/cluster/job.ts';
+import type { JobEnd, JobFailure } from '@waggle/shared/cluster/job.ts';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { settled } from '../testing/hand-clock.ts';
@@ -80,6 +80,39 @@ describe('EngineJobs', () => {
     engine.jobs[0]?.output.ended(done);
     await settled();
     expect(isSettled).toBe(true);
+  });
+
+  describe('cut', () => {
+    const failure: JobFailure = { cause: 'internal', code: 'draining', message: 'the node ends' };
+
+    test('tells every job why, once, and waits for no engine', async () => {
+      const both = [start(), start()];
+      await settled();
+      const waited = jobs.settled();
+      jobs.cut(failure);
+      await waited;
+      expect(both.map(({ job }) => job.last)).toEqual([
+        [{ outcome: 'cancelled', failure }],
+        [{ outcome: 'cancelled', failure }],
+      ]);
+      expect(engine.jobs.map(({ isCancelled }) => isCancelled)).toEqual([true, true]);
+      // A place is free when the engine stopped, as ever, and nobody hears of it any more.
+      expect(jobs.reserved).toBe(2);
+      expect(engine.jobs[0]?.output.batch({ form: 'events', events: [], kinds: 0, deltas: 0 })).toBe(true);
+      for (const { output } of engine.jobs) output.ended({ outcome: 'cancelled' });
+      expect(jobs.reserved).toBe(0);
+      expect(both.map(({ job }) => [job.last.length, job.batches.length])).toEqual([
+        [1, 0],
+        [1, 0],
+      ]);
+    });
+
+    test('what ended before hears nothing more', () => {
+      const { job } = start();
+      engine.jobs[0]?.output.ended(done);
+      jobs.cut(failure);
+      expect(job.last).toEqual([done]);
+    });
   });
 
   test('a freed slot can be taken in the very call that frees it', async () => {

@@ -1,4 +1,5 @@
-import type { DeclineReason, JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
+import type { DeclineReason, JobEnd, JobFailure, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
+import { notSeated, Roster, type RosterMember } from '@waggle/shared/collections/roster.ts';
 import type { JobOutput, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import PQueue from 'p-queue';
 import { JobCounter, type JobCounts } from './job-counts.ts';
@@ -19,7 +20,9 @@ export class EngineJobs {
   readonly #changed: () => void;
   readonly #queue = new PQueue({ concurrency: 1 });
   #slots = 0;
-  #reserved = 0;
+  readonly #jobs = new Roster<QueuedJob>();
+  /** Engines that have not stopped are waited for no more. */
+  #isCut = false;
   #peak = 0;
   #idle: (() => void)[] = [];
   readonly #counter = new JobCounter();
@@ -34,7 +37,7 @@ export class EngineJobs {
   }
 
   get reserved(): number {
-    return this.#reserved;
+    return this.#jobs.size;
   }
 
   /** Jobs that are queued and not begun: more than 0 means that the lanes are wrong. */
@@ -45,7 +48,7 @@ export class EngineJobs {
   /** Most places that were reserved at once since this was last called. */
   takePeak(): number {
     const peak = this.#peak;
-    this.#peak = this.#reserved;
+    this.#peak = this.reserved;
     return peak;
   }
 
@@ -62,30 +65,45 @@ export class EngineJobs {
   }
 
   run(job: JobHeader, body: Uint8Array, output: JobOutput): RunningJob {
-    if (this.#reserved >= this.#slots) {
+    if (this.reserved >= this.#slots) {
       this.#counter.countDecline();
       return decline(output, 'no-slot');
     }
-    this.#reserved++;
-    this.#peak = Math.max(this.#peak, this.#reserved);
+    const queued = new QueuedJob(job, body, output, this.#start, (end) => this.#release(queued, end));
+    this.#jobs.add(queued);
+    this.#peak = Math.max(this.#peak, this.reserved);
     this.#changed();
-    const queued = new QueuedJob(job, body, output, this.#start, (end) => this.#release(end));
     // What could be thrown has been given to the output as the job's failure.
     void this.#queue.add(() => queued.begin(), { priority: queuePriority[job.priority] });
     return queued;
   }
 
-  /** Resolves when nothing runs here. */
+  /** Ends every job with this reason. It is told at once: whether their engines stop is waited for no more. */
+  cut(failure: JobFailure): void {
+    this.#isCut = true;
+    this.#jobs.each((job) => job.cut(failure));
+    this.#settle();
+  }
+
+  /** Resolves when nothing runs here, or all was cut. */
   settled(): Promise<void> {
-    if (this.#reserved === 0) return Promise.resolve();
+    if (this.#isSettled) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #release(end: JobEnd): void {
-    this.#reserved--;
+  get #isSettled(): boolean {
+    return this.#isCut || this.reserved === 0;
+  }
+
+  #release(job: QueuedJob, end: JobEnd): void {
+    this.#jobs.delete(job);
     this.#counter.countEnd(end);
     this.#changed();
-    if (this.#reserved === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#isSettled && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
 
@@ -95,7 +113,8 @@ export function decline(output: JobOutput, reason: DeclineReason): RunningJob {
   return { cancel() {}, resume() {} };
 }
 
-class QueuedJob implements RunningJob {
+class QueuedJob implements RunningJob, RosterMember {
+  seat = notSeated;
   readonly #job: JobHeader;
   readonly #body: Uint8Array;
   readonly #output: JobOutput;
@@ -103,6 +122,8 @@ class QueuedJob implements RunningJob {
   readonly #release: (end: JobEnd) => void;
   #running: RunningJob | undefined;
   #isCancelled = false;
+  /** Its end was told before the engine's. */
+  #isCut = false;
 
   constructor(job: JobHeader, body: Uint8Array, output: JobOutput, start: StartJob, release: (end: JobEnd) => void) {
     this.#job = job;
@@ -117,7 +138,7 @@ class QueuedJob implements RunningJob {
     const { promise, resolve } = Promise.withResolvers<void>();
     const output: JobOutput = {
       declined: (reason) => this.#output.declined(reason),
-      batch: (batch) => this.#output.batch(batch),
+      batch: (batch) => this.#isCut || this.#output.batch(batch),
       ended: (end) => {
         resolve();
         this.#end(end);
@@ -133,12 +154,19 @@ class QueuedJob implements RunningJob {
     this.#running?.cancel();
   }
 
+  cut(failure: JobFailure): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    this.#output.ended({ outcome: 'cancelled', failure });
+    this.cancel();
+  }
+
   resume(): void {
     this.#running?.resume();
   }
 
   #end(end: JobEnd): void {
     this.#release(end);
-    this.#output.ended(end);
+    if (!this.#isCut) this.#output.ended(end);
   }
 }

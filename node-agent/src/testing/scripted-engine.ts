@@ -35,7 +35,7 @@ export class ScriptedEngine implements Engine {
   readonly models: Engine['models'] = {
     load: async ({ model }) => void this.asked.push(`load ${model}`),
     unload: async ({ model }) => void this.asked.push(`unload ${model}`),
-    operate: (request) => this.#operate(request.name),
+    operate: (request, _content, signal) => this.#operate(request.name, signal),
   };
 
   run(job: JobHeader, body: Uint8Array, output: JobOutput): RunningJob {
@@ -52,8 +52,8 @@ export class ScriptedEngine implements Engine {
     this.closed = true;
   }
 
-  async *#operate(name: string) {
-    this.asked.push(name);
+  async *#operate(name: string, signal: AbortSignal) {
+    await this.#answer(name, signal);
     yield { type: 'end' } as const;
   }
 
@@ -61,7 +61,7 @@ export class ScriptedEngine implements Engine {
     this.asked.push(question);
     if (this.isSilent) {
       await new Promise<void>((_resolve, reject) => {
-        signal.addEventListener('abort', () => reject(this.problem ?? new Error('aborted')), { once: true });
+        signal.addEventListener('abort', () => reject(this.problem ?? signal.reason), { once: true });
       });
     }
     if (this.problem !== undefined) throw this.problem;

@@ -63,6 +63,7 @@ export interface JobEnd {
   readonly outcome: 'done' | 'failed' | 'cancelled';
   readonly failure?: JobFailure;
   readonly usage?: Usage;
+  /** With `cancelled`: why the node gave the job up by itself. */
   readonly timings?: Timings;
   /** The engine does not show that it stopped: the slot is taken as free by prediction. */
   readonly estimated?: boolean;
