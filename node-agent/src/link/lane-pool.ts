@@ -1,4 +1,5 @@
 import { AcceptTicker } from '@waggle/shared/lane-link/accept-ticker.ts';
+import { LaneShares } from '@waggle/shared/lane-link/lane-shares.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { SessionClaim } from '@waggle/shared/wire/session-metadata.ts';
@@ -27,6 +28,8 @@ interface EngineLanes {
   readonly retiring: Set<NodeLane>;
   /** Since when there have been more idle lanes than are worth keeping. */
   surplusSince: number | undefined;
+  /** Idle lanes there should be. */
+  target: number;
 }
 
 /** Idle lanes beyond what is worth keeping are closed when they were not needed for this long. */
@@ -34,7 +37,7 @@ const surplusMaxMs = 30_000;
 
 /**
  * The lanes of a session. Invariant: idle lanes of an engine ≤ its free slots, as soon as the event loop's turn in which
- * those changed is over; all lanes ≤ `lanesPerNode`.
+ * those changed is over; all lanes ≤ `lanesPerNode`. Where that is too few, no engine goes without (`LaneShares`).
  */
 export class LanePool implements LaneOwner {
   readonly host: NodeHost;
@@ -42,6 +45,8 @@ export class LanePool implements LaneOwner {
   readonly #deps: PoolDeps;
   readonly #connections: LaneConnections;
   readonly #engines = new Map<string, EngineLanes>();
+  readonly #shares = new LaneShares();
+  #stopTurn = () => {};
   #engineIds: readonly string[] = [];
   #laneCount = 0;
   #isDraining = false;
@@ -78,6 +83,7 @@ export class LanePool implements LaneOwner {
   /** Cuts every lane; jobs on them are cancelled. */
   close(): void {
     this.#isClosed = true;
+    this.#stopTurn();
     for (const { idle, busy, retiring } of this.#engines.values()) {
       for (const lane of [...idle, ...busy, ...retiring]) lane.cut();
     }
@@ -128,37 +134,71 @@ export class LanePool implements LaneOwner {
   };
 
   #fit(): void {
+    let claimed = 0;
     for (const [engineId, lanes] of this.#engines) {
+      claimed += lanes.busy.size;
       if (this.#engineIds.includes(engineId)) continue;
-      this.#fitEngine(engineId, lanes, 0);
-      if (lanes.idle.size + lanes.busy.size + lanes.retiring.size === 0) this.#engines.delete(engineId);
+      this.#retire(lanes, lanes.idle.size);
+      if (lanes.busy.size + lanes.retiring.size === 0) this.#engines.delete(engineId);
     }
     for (const engineId of this.#engineIds) {
-      this.#fitEngine(engineId, this.#lanesOf(engineId), this.#isDraining ? 0 : this.host.slots.free(engineId));
+      const lanes = this.#lanesOf(engineId);
+      const free = this.#isDraining ? 0 : this.host.slots.free(engineId);
+      if (lanes.idle.size > free) this.#retire(lanes, lanes.idle.size - free);
+      lanes.target = toIdleTarget({ free, busy: lanes.busy.size });
+      claimed += Math.max(lanes.target, lanes.idle.size);
+    }
+    if (claimed > this.#deps.lanesPerNode) this.#fitShares();
+    else for (const engineId of this.#engineIds) this.#fitEngine(engineId, this.#lanesOf(engineId));
+  }
+
+  #fitEngine(engineId: string, lanes: EngineLanes): void {
+    if (lanes.idle.size > lanes.target) {
+      this.#retireOldSurplus(lanes);
+    } else {
+      lanes.surplusSince = undefined;
+      this.#openMissing(engineId, lanes);
     }
   }
 
-  #fitEngine(engineId: string, lanes: EngineLanes, free: number): void {
-    const { idle, busy } = lanes;
-    const target = toIdleTarget({ free, busy: busy.size });
-    if (idle.size > free) this.#retire(lanes, idle.size - free);
-    if (idle.size > target) {
-      this.#retireOldSurplus(lanes, target);
-      return;
+  /** There are not lanes enough for all: what is over an engine's share is taken back at once. */
+  #fitShares(): void {
+    const { clock, lanesPerNode } = this.#deps;
+    const now = clock.now();
+    let room = lanesPerNode;
+    for (const { busy } of this.#engines.values()) room -= busy.size;
+    const demands = this.#engineIds.map((engineId) => {
+      const { idle, busy, target } = this.#lanesOf(engineId);
+      return { engineId, idle: idle.size, busy: busy.size, wanted: target };
+    });
+    const shares = this.#shares.share(demands, room, now);
+    for (const engineId of this.#engineIds) {
+      const lanes = this.#lanesOf(engineId);
+      lanes.surplusSince = undefined;
+      lanes.target = shares.get(engineId) ?? 0;
+      if (lanes.idle.size > lanes.target) this.#retire(lanes, lanes.idle.size - lanes.target);
     }
-    lanes.surplusSince = undefined;
+    const before = this.#laneCount;
+    for (const engineId of this.#engineIds) this.#openMissing(engineId, this.#lanesOf(engineId));
+    if (this.#laneCount > before) this.fitSoon(); // a turn begins when its lane is seen
+    const { nextTurnAt } = this.#shares;
+    this.#stopTurn();
+    if (nextTurnAt !== undefined) this.#stopTurn = clock.schedule(Math.max(0, nextTurnAt - now), () => this.fitSoon());
+  }
+
+  #openMissing(engineId: string, lanes: EngineLanes): void {
     if (this.#isHoldingBack) return;
-    while (idle.size < target && this.#laneCount < this.#deps.lanesPerNode) this.#open(engineId, lanes);
+    while (lanes.idle.size < lanes.target && this.#laneCount < this.#deps.lanesPerNode) this.#open(engineId, lanes);
   }
 
-  #retireOldSurplus(lanes: EngineLanes, target: number): void {
+  #retireOldSurplus(lanes: EngineLanes): void {
     const now = this.#deps.clock.now();
     if (lanes.surplusSince === undefined) {
       lanes.surplusSince = now;
       this.#deps.clock.schedule(surplusMaxMs, () => this.fitSoon());
     } else if (now - lanes.surplusSince >= surplusMaxMs) {
       lanes.surplusSince = undefined;
-      this.#retire(lanes, lanes.idle.size - target);
+      this.#retire(lanes, lanes.idle.size - lanes.target);
     }
   }
 
@@ -190,7 +230,13 @@ export class LanePool implements LaneOwner {
   #lanesOf(engineId: string): EngineLanes {
     const known = this.#engines.get(engineId);
     if (known !== undefined) return known;
-    const lanes: EngineLanes = { idle: new Set(), busy: new Set(), retiring: new Set(), surplusSince: undefined };
+    const lanes: EngineLanes = {
+      idle: new Set(),
+      busy: new Set(),
+      retiring: new Set(),
+      surplusSince: undefined,
+      target: 0,
+    };
     this.#engines.set(engineId, lanes);
     return lanes;
   }

@@ -3,6 +3,7 @@ import type { OperationFrame, OperationRequest } from '@waggle/shared/cluster/op
 import { AcceptTicker } from '@waggle/shared/lane-link/accept-ticker.ts';
 import { LaneIds } from '@waggle/shared/lane-link/lane-ids.ts';
 import type { LaneLink, LinkEvents, Refusal } from '@waggle/shared/lane-link/lane-link.ts';
+import { LaneShares } from '@waggle/shared/lane-link/lane-shares.ts';
 import { toLostError, toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
 import type { ModelCommand, NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
@@ -24,9 +25,11 @@ export class InProcessLink implements LaneLink {
   readonly #ticker: AcceptTicker;
   readonly #laneIds = new LaneIds();
   readonly #lanes = new Map<string, Set<InProcessLane>>();
+  readonly #shares = new LaneShares();
   readonly #end = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
   readonly #drained = Promise.withResolvers<void>();
+  #stopTurn = () => {};
   #operations = 0;
   #isDraining = false;
   #isFitting = false;
@@ -97,6 +100,7 @@ export class InProcessLink implements LaneLink {
   close(reason: string): void {
     if (this.#hasEnded) return;
     this.#end.abort(toLostError(this.identity.name, reason));
+    this.#stopTurn();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const lane of this.#allLanes()) this.#closeLane(lane, reason);
     this.#events.left(this, reason);
@@ -130,22 +134,62 @@ export class InProcessLink implements LaneLink {
 
   /** Opens a lane for each free slot that has none and closes idle ones that stand for no slot. */
   #fit(): void {
-    const engineIds = new Set(this.#host.reports.current().engines.map(({ engineId }) => engineId));
-    for (const engineId of [...this.#lanes.keys()]) if (!engineIds.has(engineId)) this.#fitEngine(engineId, 0);
-    for (const engineId of engineIds) {
-      this.#fitEngine(engineId, this.#isDraining ? 0 : this.#host.slots.free(engineId));
-    }
+    const engineIds = this.#host.reports.current().engines.map(({ engineId }) => engineId);
+    for (const engineId of [...this.#lanes.keys()]) if (!engineIds.includes(engineId)) this.#closeSurplus(engineId, 0);
+    let slots = 0;
+    for (const engineId of engineIds) slots += this.#host.slots.total(engineId);
+    const shares = slots > this.#deps.lanesPerNode ? this.#share(engineIds) : undefined;
+    const targetOf = (engineId: string) => shares?.get(engineId) ?? (shares === undefined ? this.#free(engineId) : 0);
+    for (const engineId of engineIds) this.#closeSurplus(engineId, targetOf(engineId));
+    const before = this.#countLanes();
+    for (const engineId of engineIds) this.#openMissing(engineId, targetOf(engineId));
+    if (shares !== undefined && this.#countLanes() > before) this.#fitSoon(); // a turn begins when its lane is seen
   }
 
-  #fitEngine(engineId: string, free: number): void {
-    const lanes = this.#lanes.get(engineId) ?? new Set();
-    this.#lanes.set(engineId, lanes);
-    const standing = [...lanes].filter((lane) => lane.hasFreeSlot);
+  #free(engineId: string): number {
+    return this.#isDraining ? 0 : this.#host.slots.free(engineId);
+  }
+
+  /** There are fewer lanes than slots. */
+  #share(engineIds: readonly string[]): ReadonlyMap<string, number> {
+    const { clock, lanesPerNode } = this.#deps;
+    const now = clock.now();
+    let room = lanesPerNode - this.#countLanes();
+    const demands = engineIds.map((engineId) => {
+      const idle = this.#standing(engineId).length;
+      room += idle;
+      return { engineId, idle, busy: this.#lanesOf(engineId).size - idle, wanted: this.#free(engineId) };
+    });
+    const shares = this.#shares.share(demands, room, now);
+    const { nextTurnAt } = this.#shares;
+    this.#stopTurn();
+    if (nextTurnAt !== undefined) this.#stopTurn = clock.schedule(Math.max(0, nextTurnAt - now), () => this.#fitSoon());
+    return shares;
+  }
+
+  #closeSurplus(engineId: string, target: number): void {
+    const standing = this.#standing(engineId);
     const idle = standing.filter((lane) => !lane.isBusy);
-    for (const lane of idle.slice(0, Math.max(0, standing.length - free))) this.#closeLane(lane, 'its slot is gone');
-    const missing = Math.min(free - standing.length, this.#deps.lanesPerNode - this.#countLanes());
+    for (const lane of idle.slice(0, Math.max(0, standing.length - target))) this.#closeLane(lane, 'its slot is gone');
+    if (this.#lanes.get(engineId)?.size === 0) this.#lanes.delete(engineId);
+  }
+
+  #openMissing(engineId: string, target: number): void {
+    const standing = this.#standing(engineId).length;
+    const missing = Math.min(target - standing, this.#deps.lanesPerNode - this.#countLanes());
+    if (missing <= 0) return;
+    const lanes = this.#lanesOf(engineId);
+    this.#lanes.set(engineId, lanes);
     for (let count = 0; count < missing && !this.#hasEnded; count++) this.#openLane(engineId, lanes);
-    if (lanes.size === 0) this.#lanes.delete(engineId);
+  }
+
+  /** Lanes behind which there is a free slot. */
+  #standing(engineId: string): readonly InProcessLane[] {
+    return [...this.#lanesOf(engineId)].filter((lane) => lane.hasFreeSlot);
+  }
+
+  #lanesOf(engineId: string): Set<InProcessLane> {
+    return this.#lanes.get(engineId) ?? new Set();
   }
 
   #openLane(engineId: string, lanes: Set<InProcessLane>): void {

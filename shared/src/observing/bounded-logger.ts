@@ -14,7 +14,7 @@ export interface BoundedLoggerOptions {
   readonly now?: () => number;
 }
 
-export const defaultLinesPerSecond = 500;
+const defaultLinesPerSecond = 500;
 const eventMaxLength = 100;
 /** A line that says what was dropped comes no more often. */
 const droppedPauseMs = 1_000;

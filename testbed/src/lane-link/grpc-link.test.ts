@@ -8,11 +8,11 @@ import {
 import { HandClock } from '@waggle/orchestrator/testing/hand-clock.ts';
 import { makeJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { RecordingEvents } from '@waggle/shared/lane-link/testing/recording-events.ts';
-import { ScriptedHost } from '@waggle/shared/lane-link/testing/scripted-host.ts';
+import { ScriptedHost, toEngineReport } from '@waggle/shared/lane-link/testing/scripted-host.ts';
 import { settle, until } from '@waggle/shared/lane-link/testing/waiting.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SocketProxy } from './socket-proxy.ts';
 
 let events: RecordingEvents;
@@ -152,6 +152,84 @@ test('a node that may have three lanes has three', async () => {
   await until(() => events.lanes.size === 3);
   await settle(50);
   expect(events.lanes.size).toBe(3);
+});
+
+describe('a node that may have few lanes', () => {
+  const engineIds = () => events.idle.map(({ engineId }) => engineId).sort();
+
+  async function joinFew(lanesPerNode: number, slots: Readonly<Record<string, number>>) {
+    const clock = new HandClock();
+    await serve({ lanesPerNode });
+    const host = new ScriptedHost(slots);
+    connect(host, { clock });
+    await until(() => events.lanes.size === lanesPerNode);
+    return { host, clock };
+  }
+
+  test('each engine has one before any has a second', async () => {
+    await joinFew(4, { e1: 8, e2: 8, e3: 8 });
+    await until(() => engineIds().join() === 'e1,e1,e2,e3');
+  });
+
+  test('an engine that is found later has its lane at once', async () => {
+    const { host } = await joinFew(4, { e1: 8 });
+    expect(engineIds()).toEqual(['e1', 'e1', 'e1', 'e1']);
+    host.setSlots('e2', 8);
+    host.setEngines([toEngineReport('e1', 8), toEngineReport('e2', 8)]);
+    await until(() => engineIds().join() === 'e1,e1,e2,e2');
+  });
+
+  test('more engines than lanes: each comes to have one, again and again', async () => {
+    const { clock } = await joinFew(2, { e1: 8, e2: 8, e3: 8 });
+    const served: string[] = [];
+    for (let turn = 0; turn < 7; turn++) {
+      await until(() => events.lanes.size === 2);
+      served.push(...engineIds());
+      await settle(20);
+      await clock.advance(1_000);
+      await settle(50);
+    }
+    for (const engineId of ['e1', 'e2', 'e3']) {
+      expect(served.filter((each) => each === engineId).length).toBeGreaterThanOrEqual(3);
+    }
+  });
+
+  test('an engine that is never without work does not keep the only lane', async () => {
+    const { host, clock } = await joinFew(1, { e1: 8, e2: 8 });
+    let [ofFirst, isOver] = [0, false];
+    host.onJob = (job) => {
+      ofFirst++;
+      setImmediate(() => job.end());
+      return true;
+    };
+    // As soon as the lane is free it has the next job, before the node can take it back.
+    const keepBusy = (): void => {
+      const lane = events.idle.find(({ engineId }) => engineId === 'e1');
+      if (isOver) return;
+      if (lane === undefined) {
+        setImmediate(keepBusy);
+        return;
+      }
+      const observer = events.bind(lane);
+      const over = observer.onOver;
+      observer.onOver = (done) => {
+        over(done);
+        queueMicrotask(keepBusy);
+      };
+    };
+    keepBusy();
+    await until(() => ofFirst > 20);
+    expect(events.lanes.size).toBe(1);
+    await clock.advance(1_000);
+    await until(() => engineIds().join() === 'e2');
+    const before = ofFirst;
+    await settle(50);
+    expect(ofFirst).toBe(before);
+    await clock.advance(1_000);
+    await until(() => ofFirst > before);
+    isOver = true;
+    await until(() => events.busy.size === 0);
+  });
 });
 
 test('a load and an operation that are under way when the node is cut off come to an end', async () => {
