@@ -74,8 +74,6 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
       node,
       httpPort: http.port,
       async drain() {
-        await membership.drain();
-        await node.drain();
         const { drainMaxMs } = config;
         const stopCutting = [
           clock.schedule(drainMaxMs, () => {
@@ -84,9 +82,11 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
           }),
           clock.schedule(drainMaxMs + goodbyeMaxMs, () => membership.close()),
         ];
+        await membership.drain();
+        await node.drain();
+        for (const stop of stopCutting) stop();
         await closeAll();
       },
-        for (const stop of stopCutting) stop();
       close: closeAll,
     };
   } catch (thrown) {
@@ -95,10 +95,10 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
   }
 }
 
-const portsToTry = 100;
-
 /** For the last words to those whose jobs were cut. */
 const goodbyeMaxMs = 2_000;
+
+const portsToTry = 100;
 
 async function listen(
   options: AgentHttpOptions,

@@ -47,12 +47,12 @@ export interface LocalNode extends NodeHost {
   jobs(): ReadonlyMap<string, EngineJobState>;
   /** Takes nothing new; resolves when nothing runs any more. */
   drain(): Promise<void>;
+  /** Gives up at once whatever runs; those who wait for it are told this reason. */
+  cut(reason: string): void;
   /** Ends at once: jobs fail, engines are left as they are. */
   close(): Promise<void>;
 }
 
-  /** Gives up at once whatever runs; those who wait for it are told this reason. */
-  cut(reason: string): void;
 /**
  * Builds a node. Resolves when its engines were asked once: what is up is in its first report.
  *
@@ -107,6 +107,7 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
     load: (command, signal) => node.load(command, signal),
     unload: (command) => node.unload(command),
     drain: () => node.drain(),
+    cut: (reason) => node.cut(reason),
     async close() {
       discovery?.stop();
       await node.close();
@@ -119,7 +120,6 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 function findOwnAddresses(): ReadonlySet<string> {
   const own = new Set([hostname().toLowerCase()]);
   for (const addresses of Object.values(networkInterfaces())) {
-    cut: (reason) => node.cut(reason),
     for (const { address } of addresses ?? []) own.add(address.toLowerCase());
   }
   return own;

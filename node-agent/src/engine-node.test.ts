@@ -113,19 +113,6 @@ describe('EngineNode', () => {
     }
   });
 
-  test('closing it closes its engines and asks no more', async () => {
-    await node.close();
-    engine.asked.length = 0;
-    await clock.advance(20_000);
-    expect(engine.asked).toEqual([]);
-    expect(engine.closed).toBe(true);
-  });
-
-  test('an engine is served once', async () => {
-    const again = new ScriptedEngine();
-    await node.add(again);
-    expect(again.closed).toBe(true);
-    expect(node.reports.current().engines).toHaveLength(1);
   test('a drain that takes too long is cut: jobs and operations are told why', async () => {
     const job = run();
     const request = { operationId: 'o', engineId: 'e1', name: 'pull', bodyJson: '{}' } as const;
@@ -141,6 +128,19 @@ describe('EngineNode', () => {
     await expect(pulled).rejects.toMatchObject({ code: 'draining', message: 'no more time' });
   });
 
+  test('closing it closes its engines and asks no more', async () => {
+    await node.close();
+    engine.asked.length = 0;
+    await clock.advance(20_000);
+    expect(engine.asked).toEqual([]);
+    expect(engine.closed).toBe(true);
+  });
+
+  test('an engine is served once', async () => {
+    const again = new ScriptedEngine();
+    await node.add(again);
+    expect(again.closed).toBe(true);
+    expect(node.reports.current().engines).toHaveLength(1);
   });
 });
 

@@ -151,6 +151,12 @@ export class EngineNode {
     await Promise.all([...this.#served.values()].map(({ jobs }) => jobs.settled()));
   }
 
+  cut(message: string): void {
+    const reason = new ClusterError('draining', message);
+    this.#closing.abort(reason);
+    for (const { jobs } of this.#served.values()) jobs.cut(toJobFailure(reason));
+  }
+
   async close(): Promise<void> {
     this.#isDraining = true;
     this.#closing.abort(new ClusterError('draining', 'the node is closing'));
@@ -166,12 +172,6 @@ export class EngineNode {
   }
 
   #openSlots(engineId: string): number {
-  cut(message: string): void {
-    const reason = new ClusterError('draining', message);
-    this.#closing.abort(reason);
-    for (const { jobs } of this.#served.values()) jobs.cut(toJobFailure(reason));
-  }
-
     const served = this.#served.get(engineId);
     return served === undefined || this.#isDraining || served.monitor.health !== 'up' ? 0 : served.jobs.slots;
   }

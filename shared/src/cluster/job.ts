@@ -61,9 +61,9 @@ export interface JobFailure {
 /** How a job ended on its node: said once, when the engine has stopped and the slot is free again. */
 export interface JobEnd {
   readonly outcome: 'done' | 'failed' | 'cancelled';
+  /** With `cancelled`: why the node gave the job up by itself. */
   readonly failure?: JobFailure;
   readonly usage?: Usage;
-  /** With `cancelled`: why the node gave the job up by itself. */
   readonly timings?: Timings;
   /** The engine does not show that it stopped: the slot is taken as free by prediction. */
   readonly estimated?: boolean;
