@@ -1,38 +1,33 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { isUnspecifiedHost, joinHostPort } from '@waggle/shared/addresses/hosts.ts';
 import { formatJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
-import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { createWinstonLogger } from '@waggle/shared/observing/winston-logger.ts';
+import { endOnSignal } from '@waggle/shared/process/end-on-signal.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { toBanner, toEngineLines } from './banner.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
 import { openDataFolder } from './config/data-folder.ts';
-import { ListenError } from './config/listen-error.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readConfig } from './config/read-config.ts';
 import { type LocalNodes, startLocalNodes } from './in-process/local-nodes.ts';
 import { type Orchestrator, startOrchestrator } from './start.ts';
 
 const { version } = packageJson;
-/** A second signal counts only after this: a terminal under a watcher delivers one Ctrl-C twice. */
-const secondSignalAfterMs = 1_000;
 
 try {
   const outcome = readConfig(processInputs());
   if (outcome.kind === 'run') await run(outcome.config);
   else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${version}\n`);
 } catch (thrown) {
-  if (!isForPeople(thrown)) throw thrown;
+  // What a person can mend gets one sentence and no stack.
+  if (!(thrown instanceof UsageError)) throw thrown;
   const also = thrown instanceof ConfigError ? thrown.also : [];
   for (const { message } of [thrown, ...also]) process.stderr.write(`${message}\n`);
   process.exitCode = 1;
-}
-
-/** What a person can mend gets one sentence and no stack. */
-function isForPeople(thrown: unknown): thrown is Error {
-  return thrown instanceof ConfigError || thrown instanceof ListenError;
 }
 
 async function run(config: CompiledConfig): Promise<void> {
@@ -46,62 +41,44 @@ async function run(config: CompiledConfig): Promise<void> {
   let orchestrator: Orchestrator | undefined;
   let nodes: LocalNodes | undefined;
   // From the first moment on: whoever sees the port open may ask it to end.
-  endOnSignal(logger, async () => {
-    await orchestrator?.drain();
-    await nodes?.close();
-    data[Symbol.dispose]();
+  endOnSignal({
+    async end(signal) {
+      logger.info('draining', { signal });
+      await orchestrator?.drain();
+      await nodes?.close();
+      data[Symbol.dispose]();
+    },
+    failed: (thrown) => logger.error('shutdown-failed', { error: String(thrown) }),
   });
   try {
-    orchestrator = await startOrchestrator({ config, data, logger, clock: systemClock, version });
+    const started = await startOrchestrator({ config, data, logger, clock: systemClock, version });
+    orchestrator = started;
+    nodes = await startLocalNodes({
+      config,
+      dataFolder: data.path,
+      attach: (host) => started.attach(host),
+      logger,
+      clock: systemClock,
+    });
+    process.stdout.write(toBanner(toBannerFacts(config, started, data.path)));
+    process.stdout.write(toEngineLines(started.registry.nodes, nodes.findings));
   } catch (thrown) {
+    await orchestrator?.close();
     data[Symbol.dispose]();
     throw thrown;
   }
-  const started = orchestrator;
-  nodes = await startLocalNodes({
-    config,
-    dataFolder: data.path,
-    attach: (host) => started.attach(host),
-    logger,
-    clock: systemClock,
-  });
-  process.stdout.write(toBanner(toBannerFacts(config, started, data.path)));
-  process.stdout.write(toEngineLines(started.registry.nodes, nodes.findings));
 }
 
 function toBannerFacts(config: CompiledConfig, orchestrator: Orchestrator, dataFolder: string) {
   const { server, cluster } = config;
-  const host = server.host === '0.0.0.0' || server.host === '::' ? hostname() : server.host;
+  const host = isUnspecifiedHost(server.host) ? hostname() : server.host;
   const address = cluster.advertise ?? `${hostname()}:${orchestrator.grpcPort}`;
   const token = orchestrator.joinToken === undefined ? '' : ` --token ${formatJoinToken(orchestrator.joinToken)}`;
   return {
     version,
-    url: `http://${host}:${orchestrator.httpPort}${server.basePath}`,
+    url: `http://${joinHostPort(host, orchestrator.httpPort)}${server.basePath}`,
     joinCommand: cluster.isLoopback ? undefined : `npm run agent -- --orchestrator ${address}${token}`,
     dataFolder: path.resolve(dataFolder),
     notices: config.notices,
   };
-}
-
-/** The first signal drains, a later one ends at once. */
-function endOnSignal(logger: Logger, drain: () => Promise<void>): void {
-  let firstAt: number | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    const now = performance.now();
-    if (firstAt === undefined) {
-      firstAt = now;
-      logger.info('draining', { signal });
-      drain().then(
-        () => process.exit(0),
-        (thrown: unknown) => {
-          logger.error('shutdown-failed', { error: String(thrown) });
-          process.exit(1);
-        },
-      );
-    } else if (now - firstAt > secondSignalAfterMs) {
-      process.exit(1);
-    }
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
 }

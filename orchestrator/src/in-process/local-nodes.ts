@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { createNode, type Finding, type LocalNode, type NodeOptions } from '@waggle/node-agent/create-node.ts';
+import { createNode, type Finding, type NodeOptions } from '@waggle/node-agent/create-node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
@@ -24,20 +24,32 @@ export interface LocalNodes {
   close(): Promise<void>;
 }
 
-/** This machine's own engines, and those the configuration names by address: the node-agent's code, without gRPC. */
+/**
+ * This machine's own engines, and those the configuration names by address: the node-agent's code, without gRPC.
+ *
+ * @throws UsageError when a node's id cannot be kept; ConfigError when two have one name
+ */
 export async function startLocalNodes(deps: LocalNodesDeps): Promise<LocalNodes> {
   const { config, attach } = deps;
   const wanted = config.nodes.filter((node) => node.kind === 'engine').map((node) => toEngineNode(node, deps));
   if (config.local.enabled) wanted.unshift(toOwnNode(deps));
-  const nodes: LocalNode[] = await Promise.all(wanted.map(createNode));
-  for (const node of nodes) attach(node);
+  const made = await Promise.allSettled(wanted.map(createNode));
+  const nodes = made.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const close = async () => {
+    await Promise.all(nodes.map((node) => node.close()));
+  };
+  try {
+    for (const each of made) if (each.status === 'rejected') throw each.reason;
+    for (const node of nodes) attach(node);
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
   return {
     get findings() {
       return nodes.flatMap((node) => node.findings);
     },
-    async close() {
-      await Promise.all(nodes.map((node) => node.close()));
-    },
+    close,
   };
 }
 
