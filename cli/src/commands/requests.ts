@@ -41,9 +41,13 @@ interface RequestRow {
         readonly prior: boolean;
         readonly terms?: Terms;
       }[];
+      readonly candidatesTotal?: number;
+      readonly excludedTotals?: Readonly<Record<string, number>>;
     };
   }[];
 }
+
+type Decision = RequestRow['attempts'][number]['decision'];
 
 export function addRequests(program: Command): void {
   program
@@ -128,11 +132,20 @@ function toStory(request: RequestRow): string {
     });
     lines.push(
       toTable(['', 'NODE', 'MODEL', '', 'RTT', 'LOAD', 'WAIT', 'PREFILL', 'DECODE', 'RISK', 'TOTAL'], rows),
+      ...toRest(decision),
       '',
     );
   }
   lines.push(`first event after ${toMs(request.firstEventMs)}, ended after ${toMs(request.endedMs)}`);
   return lines.join('\n');
+}
+
+/** What of a very large decision is not listed. */
+function toRest({ candidates, candidatesTotal, excludedTotals = {} }: Decision): string[] {
+  if (candidatesTotal === undefined) return [];
+  const reasons = Object.entries(excludedTotals).map(([reason, count]) => `${count} ${reason}`);
+  const out = reasons.length === 0 ? '' : ` (out: ${reasons.join(', ')})`;
+  return [`and ${candidatesTotal - candidates.length} more${out}`];
 }
 
 function toMs(ms: number | undefined): string {

@@ -28,7 +28,14 @@ const candidateSchema = z.strictObject({
 const decisionSchema = z.strictObject({
   reason: z.string(),
   chosen: z.int().describe('Index into candidates; -1: none.'),
-  candidates: z.array(candidateSchema),
+  candidates: z
+    .array(candidateSchema)
+    .describe('Every place that has the model; of more than 32 the chosen one and the cheapest others.'),
+  candidatesTotal: z.int().optional().describe('Set where candidates are not all of them.'),
+  excludedTotals: z
+    .record(z.string(), z.int())
+    .optional()
+    .describe('Of all of them, how many were out, by reason; set as candidatesTotal is.'),
   heldMs: z.number(),
 });
 
