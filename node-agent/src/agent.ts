@@ -46,7 +46,9 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
     const { engines, settings, token, orchestrator } = config;
     const node = await createNode({ name, dataDir: folder.path, engines, settings, logger, clock });
     opened.push(() => node.close());
-    const membership = new ClusterMembership({ node, token, mayRename: !isChosen, logger, logs, clock, print });
+    const joined = (clusterId: string) => node.nameCluster(clusterId);
+    const mayRename = !isChosen;
+    const membership = new ClusterMembership({ node, token, mayRename, logger, logs, joined, clock, print });
     opened.push(async () => membership.close());
     const invitations =
       orchestrator === undefined

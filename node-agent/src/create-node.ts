@@ -35,6 +35,8 @@ export interface NodeOptions {
   /** What the environment and the configuration say about the engines. */
   readonly settings?: EngineSettings;
   readonly labels?: Readonly<Record<string, string>>;
+  /** The cluster it belongs to, where that is known before it joins. */
+  readonly clusterId?: string;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -45,7 +47,9 @@ export interface LocalNode extends NodeHost {
   readonly findings: readonly Finding[];
   /** Jobs by engine id, for metrics. */
   jobs(): ReadonlyMap<string, EngineJobState>;
-  /** Takes nothing new; resolves when nothing runs any more. */
+  /** Whatever its engines are asked from now on says that it went through this cluster. */
+  nameCluster(clusterId: string): void;
+  /** Takes nothing new; resolves when nothing runs any more, or all was cut. */
   drain(): Promise<void>;
   /** Gives up at once whatever runs; those who wait for it are told this reason. */
   cut(reason: string): void;
@@ -68,7 +72,14 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
     version: packageJson.version,
   };
   let hardware: Hardware = basicHardware();
-  const node = new EngineNode({ identity, labels: options.labels ?? {}, hardware: () => hardware, clock, logger });
+  const node = new EngineNode({
+    clusterId: options.clusterId,
+    identity,
+    labels: options.labels ?? {},
+    hardware: () => hardware,
+    clock,
+    logger,
+  });
   const add = (address: EngineAddress) =>
     node.add(createEngine({ ...address, engineId: toEngineId(address), settings, clock }));
   let discovery: EngineDiscovery | undefined;
@@ -102,6 +113,7 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
       return discovery?.findings ?? [];
     },
     jobs: () => node.jobs(),
+    nameCluster: (clusterId) => node.nameCluster(clusterId),
     run: (job, body, output) => node.run(job, body, output),
     operate: (request, content, signal) => node.operate(request, content, signal),
     load: (command, signal) => node.load(command, signal),

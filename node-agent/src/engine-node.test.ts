@@ -72,6 +72,19 @@ describe('EngineNode', () => {
     expect(job.last).toEqual([{ outcome: 'done' }]);
   });
 
+  test('tells its engines the cluster they work for, also those that come later, and looks whether one leads back there', async () => {
+    engine.asked.length = 0;
+    engine.problem = new EngineProblem('waggle', 'it leads back');
+    node.nameCluster('ours');
+    node.nameCluster('ours');
+    await settled();
+    expect(engine.asked).toEqual(['named ours', 'survey']);
+    expect(node.reports.current().engines).toMatchObject([{ health: 'down', problem: 'it leads back' }]);
+    const late = new ScriptedEngine({ engineId: 'e2' });
+    await node.add(late);
+    expect(late.asked).toEqual(['named ours', 'survey']);
+  });
+
   test('asks an engine at once that lost a job’s connection', async () => {
     run();
     engine.asked.length = 0;

@@ -15,6 +15,8 @@ import { NodeReports } from './reports/node-reports.ts';
 export interface EngineNodeDeps {
   readonly identity: NodeIdentity;
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent: not known yet. */
+  readonly clusterId?: string | undefined;
   readonly hardware: () => Hardware;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,11 +45,13 @@ export class EngineNode {
   readonly #served = new Map<string, ServedEngine>();
   readonly #slotListeners = new Set<(engineId: string) => void>();
   readonly #closing = new AbortController();
+  #clusterId: string | undefined;
   #isDraining = false;
   #cancelTimer = () => {};
 
   constructor(deps: EngineNodeDeps) {
     this.#deps = deps;
+    this.#clusterId = deps.clusterId;
     this.reports = new NodeReports({
       hardware: deps.hardware,
       engines: () => [...this.#served.values()].map(({ monitor }) => monitor.report()),
@@ -76,10 +80,21 @@ export class EngineNode {
     );
   }
 
+  /** The engines hear it with every request; one that leads back to the cluster shows itself at once. */
+  nameCluster(clusterId: string): void {
+    if (this.#clusterId === clusterId) return;
+    this.#clusterId = clusterId;
+    for (const { engine, monitor } of this.#served.values()) {
+      engine.nameCluster(clusterId);
+      void monitor.refresh();
+    }
+  }
+
   /** Resolves when the engine was asked once. An engine that is already served is left as it is. */
   async add(engine: Engine): Promise<void> {
     const { engineId } = engine.identity;
     if (this.#served.has(engineId)) return engine.close();
+    if (this.#clusterId !== undefined) engine.nameCluster(this.#clusterId);
     const { clock, logger } = this.#deps;
     const jobs = new EngineJobs(
       (job, body, output) => this.#runOn(engine, monitor, job, body, output),

@@ -14,6 +14,8 @@ export interface MembershipDeps {
   readonly logger: Logger;
   /** What the orchestrator is to have of the node's log; absent: nothing. */
   readonly logs?: LogSource | undefined;
+  /** Told the cluster's id whenever the node has joined. */
+  readonly joined?: (clusterId: string) => void;
   readonly clock: Clock;
   readonly print: (text: string) => void;
   /** The gRPC link unless told. */
@@ -93,6 +95,7 @@ export class ClusterMembership {
       queueMicrotask(() => this.join(this.#orchestrator));
       return;
     }
+    if (status.state === 'joined') this.#deps.joined?.(status.clusterId);
     const words = this.#describe(status);
     if (words === undefined || words === this.#shown) return;
     this.#shown = words;

@@ -78,7 +78,6 @@ export function createApp(deps: AppDeps): ServedApp {
     clock,
     logger,
     pulse,
-    clusterId,
     maxJsonDepth: limits.jsonDepth,
     writeTimeoutMs: server.writeTimeoutMs,
   });
@@ -118,6 +117,7 @@ export function createApp(deps: AppDeps): ServedApp {
     basePath: server.basePath,
     isDraining,
     methodsOf,
+    clusterId,
   });
   return {
     listener: createWebApp({

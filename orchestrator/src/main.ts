@@ -56,6 +56,7 @@ async function run(config: CompiledConfig): Promise<void> {
     nodes = await startLocalNodes({
       config,
       dataFolder: data.path,
+      clusterId: data.clusterId,
       attach: (host) => started.attach(host),
       logger,
       clock: systemClock,

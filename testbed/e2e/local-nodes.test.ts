@@ -132,7 +132,7 @@ describe('Waggle in front of Waggle', () => {
     await using cluster = await ProcessCluster.start({ agents: [{ name: 'desk', engineUrl: engine.url }] });
     const { clusterId } = await cluster.get<{ clusterId: string }>('/api/cluster/status');
     const looped = await postChat(cluster.url, { model: 'words' }, { 'x-waggle-hops': `other, ${clusterId}` });
-    expect(looped.status).toBe(400);
+    expect(looped.status).toBe(508);
     expect(looped.json()).toEqual({ error: expect.stringMatching(/\S+ \S+/) });
     expect((await postChat(cluster.url, { model: 'words' }, { 'x-waggle-hops': 'other' })).status).toBe(200);
   });

@@ -1,6 +1,6 @@
 import { EngineProblem } from './engine-problem.ts';
 import { type JsonObject, toObject } from './json-facts.ts';
-import { isFromWaggle, waggleWords } from './not-ourselves.ts';
+import { isFromWaggle, loopDetected, loopWords, waggleWords } from './not-ourselves.ts';
 import { askEngine, CallError, type EngineReply } from './transport/ask-engine.ts';
 import type { EngineRequest } from './transport/engine-call.ts';
 import type { EngineHttp } from './transport/engine-http.ts';
@@ -18,6 +18,7 @@ export async function askProbe(
     throw toProblem(thrown, signal);
   });
   if (isFromWaggle(reply.headers)) throw new EngineProblem('waggle', waggleWords);
+  if (reply.status === loopDetected) throw new EngineProblem('waggle', loopWords);
   if (reply.status === 401 || reply.status === 403) {
     throw new EngineProblem(
       'rejected',

@@ -77,7 +77,7 @@ export class EngineRun implements RunningJob, CallObserver {
     try {
       this.#engineJob = prepare();
       const { path, body } = this.#engineJob;
-      this.#call = this.#deps.http.call({ method: 'POST', path, body }, this);
+      this.#call = this.#deps.http.call({ method: 'POST', path, body, hops: this.#job.hops }, this);
     } catch (thrown) {
       const failure = toJobFailure(toClusterError(thrown));
       // Not from inside the caller's own call.

@@ -15,6 +15,8 @@ export interface Engine {
   readonly probe: EngineProbe;
   /** Runs one job; `declined` is never given here. `ended` comes when the engine has stopped, whatever made it stop. */
   run(job: JobHeader, body: Uint8Array, output: JobOutput): RunningJob;
+  /** Every request to the engine says from now on that it went through this cluster. */
+  nameCluster(clusterId: string): void;
   /** When it last sent a byte, on the node's clock: one that answers jobs is not down, however slow its probes are. */
   lastSignOfLife(): number;
   /** Cuts every connection to the engine; jobs on it end as failed. */

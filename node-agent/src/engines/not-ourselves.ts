@@ -8,3 +8,9 @@ export function isFromWaggle(headers: EngineHeaders): boolean {
 
 export const waggleWords =
   'Waggle itself answers at this address, not an engine; point OLLAMA_HOST or the configured URL at the engine';
+
+/** What Waggle says to a request that went through it before. */
+export const loopDetected = 508;
+
+export const loopWords =
+  'what answers at this address leads back to the very cluster this node belongs to; point OLLAMA_HOST or the configured URL at the engine';

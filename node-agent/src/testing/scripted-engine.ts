@@ -5,7 +5,7 @@ import type { Engine, EngineSurvey } from '../engines/engine.ts';
 
 /** An engine without a server: answers what it is told to, and keeps what it was asked. */
 export class ScriptedEngine implements Engine {
-  readonly identity = { engineId: 'e1', dialect: 'ollama', url: 'http://127.0.0.1:11434' } as const;
+  readonly identity: Engine['identity'];
   readonly asked: string[] = [];
   readonly jobs: ScriptedJob[] = [];
   /** What a question ends in; set it to let it fail. */
@@ -17,6 +17,10 @@ export class ScriptedEngine implements Engine {
   runningJobs: number | undefined;
   reported: readonly ModelReport[] = [];
   closed = false;
+
+  constructor({ engineId = 'e1' } = {}) {
+    this.identity = { engineId, dialect: 'ollama', url: 'http://127.0.0.1:11434' };
+  }
 
   readonly probe = {
     ping: (signal: AbortSignal) => this.#answer('ping', signal),
@@ -42,6 +46,10 @@ export class ScriptedEngine implements Engine {
     const scripted = new ScriptedJob(job, body, output);
     this.jobs.push(scripted);
     return scripted;
+  }
+
+  nameCluster(clusterId: string): void {
+    this.asked.push(`named ${clusterId}`);
   }
 
   lastSignOfLife(): number {

@@ -11,6 +11,7 @@ import { toLabels } from '../config/node-labels.ts';
 export interface LocalNodesDeps {
   readonly config: Pick<CompiledConfig, 'local' | 'discovery' | 'nodes'>;
   readonly dataFolder: string;
+  readonly clusterId: string;
   /** Puts a node into the cluster. */
   readonly attach: (host: NodeHost) => void;
   readonly logger: Logger;
@@ -30,10 +31,10 @@ export interface LocalNodes {
  * @throws UsageError when a node's id cannot be kept; ConfigError when two have one name
  */
 export async function startLocalNodes(deps: LocalNodesDeps): Promise<LocalNodes> {
-  const { config, attach } = deps;
+  const { config, clusterId, attach } = deps;
   const wanted = config.nodes.filter((node) => node.kind === 'engine').map((node) => toEngineNode(node, deps));
   if (config.local.enabled) wanted.unshift(toOwnNode(deps));
-  const made = await Promise.allSettled(wanted.map(createNode));
+  const made = await Promise.allSettled(wanted.map((options) => createNode({ ...options, clusterId })));
   const nodes = made.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const close = async () => {
     await Promise.all(nodes.map((node) => node.close()));

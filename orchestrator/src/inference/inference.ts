@@ -16,6 +16,8 @@ export interface InferenceRequest {
   readonly deadlineMs?: number;
   readonly client: ClientFacts;
   readonly traceparent?: string;
+  /** Clusters the request went through before this one. */
+  readonly hops?: string;
   /** `native`: the engine's own bytes where it speaks the endpoint's dialect. `events`: typed events always. */
   readonly answer: 'native' | 'events';
 }

@@ -327,7 +327,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   }
 
   #toHeader(placed: Placed): JobHeader {
-    const { facts, traceparent, requestId, answer, priority } = this.#request;
+    const { facts, traceparent, hops, requestId, answer, priority } = this.#request;
     return {
       jobId: this.jobId,
       attempt: this.record.attempts.length,
@@ -340,6 +340,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
       answer,
       priority,
       pins: placed.pins,
+      hops,
       ...(this.deadlineAt === undefined ? {} : { remainingMs: Math.max(0, this.deadlineAt - this.#deps.clock.now()) }),
       ...(traceparent === undefined ? {} : { traceparent }),
     };

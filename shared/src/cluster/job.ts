@@ -26,6 +26,8 @@ export interface JobHeader {
   readonly remainingMs?: number;
   /** W3C traceparent. */
   readonly traceparent?: string;
+  /** The clusters the request went through before this one, as its `x-waggle-hops` names them. */
+  readonly hops?: string;
   readonly pins: JobPins;
 }
 

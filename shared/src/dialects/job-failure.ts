@@ -38,6 +38,7 @@ function causeOfCode(code: ErrorCode): FailureCause {
     case 'engine-unreachable':
       return 'unreachable';
     case 'engine-failed':
+    case 'loop-detected':
       return 'engine';
     case 'internal':
     case 'no-node':

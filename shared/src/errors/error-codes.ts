@@ -24,6 +24,7 @@ export const errorCodes = {
   'no-node': { http: 503, grpc: 14, retryable: true },
   draining: { http: 503, grpc: 14, retryable: true },
   'deadline-exceeded': { http: 504, grpc: 4, retryable: false },
+  'loop-detected': { http: 508, grpc: 9, retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 
 interface ErrorKind {

@@ -41,6 +41,7 @@ function toBindHead(header: JobHeader): BindHead {
       answer: events ? 'events' : 'native',
       priority: fromWirePriority(priority),
       pins: fromWirePins(header.pins),
+      hops: header.hops,
       ...(remainingMs === undefined ? {} : { remainingMs }),
       ...(traceparent === undefined ? {} : { traceparent }),
     },

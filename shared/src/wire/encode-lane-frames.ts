@@ -18,9 +18,10 @@ export const retireFrame: Buffer = Buffer.from([10 * 8, 1]);
 
 /** A job, with the first part of its body, which must stay as it is until the frame has left. */
 export function encodeBind(job: number, header: JobHeader, bodyBytes: number, firstPart: Uint8Array): Buffer {
-  const { jobId, requestId, model, answerModel, traceparent, pins } = header;
+  const { jobId, requestId, model, answerModel, traceparent, hops, pins } = header;
   let textBytes = maxTextBytes(jobId) + maxTextBytes(requestId) + maxTextBytes(model) + maxTextBytes(answerModel);
   if (traceparent !== undefined) textBytes += maxTextBytes(traceparent);
+  if (hops !== undefined) textBytes += maxTextBytes(hops);
   const head = new FrameWriter(fixedBytes + textBytes);
   head.string(10, jobId);
   head.uint(16, header.attempt);
@@ -38,6 +39,7 @@ export function encodeBind(job: number, header: JobHeader, bodyBytes: number, fi
   if (pins.keepAliveSeconds !== undefined) head.double(17, pins.keepAliveSeconds);
   head.endShort(start);
   head.uint(104, bodyBytes);
+  if (hops !== undefined) head.string(114, hops);
   const headBytes = head.finish();
 
   const frame = new FrameWriter(32 + headBytes.byteLength + copiedBytes(firstPart));

@@ -39,6 +39,7 @@ const headers: fc.Arbitrary<JobHeader> = fc
     priority: fc.constantFrom(...priorities),
     remainingMs: optional(ms),
     traceparent: optional(text),
+    hops: optional(text),
     pins: fc.record({ numCtx: optional(count), keepAliveSeconds: optional(fc.double({ noNaN: true })) }).map(present),
   })
   .map((header) => present(header) as JobHeader);

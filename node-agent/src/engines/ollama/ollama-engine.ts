@@ -46,6 +46,7 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
       new EngineRun({ http, clock, confirmStopped, measured }, job, output).start(() =>
         toOllamaJob(job, body, pathPrefix),
       ),
+    nameCluster: (clusterId) => http.nameCluster(clusterId),
     lastSignOfLife: () => http.lastByteAt,
     close: () => http.close(),
   };

@@ -64,6 +64,7 @@ export function createOpenAiEngine({ engineId, url, apiKey, settings, clock }: O
       const run = new EngineRun({ http, clock, confirmStopped, connectionGone }, job, output);
       return run.start(() => toOpenAiJob(job, body, paths));
     },
+    nameCluster: (clusterId) => http.nameCluster(clusterId),
     lastSignOfLife: () => http.lastByteAt,
     close: () => http.close(),
   };

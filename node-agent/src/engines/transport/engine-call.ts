@@ -6,6 +6,8 @@ export interface EngineRequest {
   /** Path and query on the engine's origin. */
   readonly path: string;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Clusters it went through before the one the engine belongs to. */
+  readonly hops?: string | undefined;
   /** Known length of a body that is a stream. */
   readonly contentLength?: number;
 }

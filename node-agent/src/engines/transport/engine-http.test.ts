@@ -215,6 +215,22 @@ describe('EngineHttp', () => {
     expect(server.requests[0]).toMatch(/^authorization: Bearer secret\r$/im);
   });
 
+  test('names the cluster, after those that the request went through before', async () => {
+    server.answer = (socket) => socket.write(whole('x'));
+    await say();
+    http.nameCluster('ours');
+    await say();
+    await askEngine(http, { ...post, hops: 'one, two' });
+    const hops = server.requests.map((request) => /^x-waggle-hops: (.*)\r$/im.exec(request)?.[1]);
+    expect(hops).toEqual([undefined, 'ours', 'one, two, ours']);
+  });
+
+  test('takes line ends out of what others named', async () => {
+    server.answer = (socket) => socket.write(whole('x'));
+    await askEngine(http, { ...post, hops: 'one\r\nhost: evil' });
+    expect(server.requests[0]).toContain('x-waggle-hops: onehost: evil\r\n');
+  });
+
   test('a question is given up with its signal', async () => {
     const gone = new AbortController();
     const asked = askEngine(http, post, gone.signal);

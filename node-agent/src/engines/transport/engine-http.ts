@@ -21,8 +21,10 @@ export class EngineHttp {
   readonly origin: string;
   readonly #clock: Clock;
   readonly #address: HttpAddress;
+  readonly #plainLines: string;
   /** What every request says, line by line. */
-  readonly #ownLines: string;
+  #ownLines: string;
+  #clusterId: string | undefined;
   readonly #idle: IdleConnection[] = [];
   readonly #connections = new Set<HttpConnection>();
   #lastByteAt = Number.NEGATIVE_INFINITY;
@@ -39,7 +41,14 @@ export class EngineHttp {
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (isSecure ? 443 : 80) : Number(port),
     };
-    this.#ownLines = `host: ${host}\r\n${apiKey === undefined ? '' : `authorization: Bearer ${apiKey}\r\n`}`;
+    this.#plainLines = `host: ${host}\r\n${apiKey === undefined ? '' : `authorization: Bearer ${apiKey}\r\n`}`;
+    this.#ownLines = this.#plainLines;
+  }
+
+  /** Requests name this cluster in `x-waggle-hops` from now on. */
+  nameCluster(clusterId: string): void {
+    this.#clusterId = clusterId;
+    this.#ownLines = this.#plainLines + toHopsLine(clusterId);
   }
 
   /** When the engine last sent anything, on the clock; proves it alive however busy it is. */
@@ -95,13 +104,17 @@ export class EngineHttp {
     return undefined;
   }
 
-  #headOf({ method, path, body, contentLength }: EngineRequest): string {
-    const start = `${method} ${path} HTTP/1.1\r\n${this.#ownLines}`;
+  #headOf({ method, path, body, hops, contentLength }: EngineRequest): string {
+    const start = `${method} ${path} HTTP/1.1\r\n${hops === undefined ? this.#ownLines : this.#linesAfter(hops)}`;
     if (body === undefined) return `${start}\r\n`;
     if (body instanceof Uint8Array) {
       return `${start}content-type: application/json\r\ncontent-length: ${body.byteLength}\r\n\r\n`;
     }
     return `${start}content-type: application/octet-stream\r\ncontent-length: ${contentLength ?? 0}\r\n\r\n`;
+  }
+
+  #linesAfter(hops: string): string {
+    return this.#plainLines + toHopsLine(this.#clusterId === undefined ? hops : `${hops}, ${this.#clusterId}`);
   }
 
   #sweepLater(): void {
@@ -119,6 +132,11 @@ export class EngineHttp {
       if (kept.length > 0) this.#sweepLater();
     });
   }
+}
+
+/** What came from others must not end its line. */
+function toHopsLine(hops: string): string {
+  return `x-waggle-hops: ${hops.replaceAll(/[^\x20-\x7e]/g, '')}\r\n`;
 }
 
 interface IdleConnection {

@@ -25,7 +25,6 @@ export interface InferenceEdgeDeps {
   readonly logger: Logger;
   /** Beats for silent streams. */
   readonly pulse: Pulse;
-  readonly clusterId: string;
   readonly maxJsonDepth: number;
   readonly writeTimeoutMs: number;
 }

@@ -62,7 +62,7 @@ export class InferenceExchange implements RunningRequest {
       done();
     });
     try {
-      const options = readRequestOptions(incoming.headers, this.#deps.clusterId);
+      const options = readRequestOptions(incoming.headers);
       const { deadlineMs } = options;
       if (deadlineMs !== undefined) {
         stopDeadline = this.#deps.clock.schedule(deadlineMs, () => this.#abort(deadlineExceeded(deadlineMs)));
@@ -79,6 +79,7 @@ export class InferenceExchange implements RunningRequest {
         deadlineMs,
         client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
         traceparent: options.traceparent,
+        hops: options.hops,
         answer: 'native',
       };
       await this.#respond(request, parsed);

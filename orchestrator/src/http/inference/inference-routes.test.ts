@@ -245,8 +245,34 @@ describe('requests that came through here before', () => {
       body: chat(),
       headers: { 'x-waggle-hops': 'other, cluster-1' },
     });
-    expect(reply).toMatchObject({ status: 400, text: expect.stringContaining('already went through this Waggle') });
+    expect(reply).toMatchObject({ status: 508, text: expect.stringContaining('already went through this Waggle') });
     expect(server.inference.runs).toEqual([]);
+  });
+
+  it('are refused whatever they ask for, so that no engine list has this cluster in it', async () => {
+    await using server = await startTestServer();
+    const get = (path: string) => send(server.port, path, { method: 'GET', headers: { 'x-waggle-hops': 'cluster-1' } });
+    expect(await get('/api/tags')).toMatchObject({ status: 508 });
+    expect((await get('/v1/models')).json()).toMatchObject({ error: { code: 'loop_detected', type: 'api_error' } });
+  });
+
+  it.each([
+    ['of other clusters go on, and name them', 'one, two', 200],
+    ['that passed seven others go on', 'a,b,c,d,e,f,g', 200],
+    ['that passed eight are taken for a loop', 'a,b,c,d,e,f,g,h', 508],
+    ['with no ids in them are wrong', 'a,,b', 400],
+    ['with a line end are none', 'a\u00e9', 400],
+    ['without an end are none', new Array(200).fill('a').join(','), 508],
+    ['of endless length are none', 'x'.repeat(5_000), 400],
+  ])('%s', async (_, hops, status) => {
+    await using server = await startTestServer({
+      script: async function* () {
+        yield text('{}', true);
+      },
+    });
+    const reply = await send(server.port, '/api/chat', { body: chat(), headers: { 'x-waggle-hops': hops } });
+    expect(reply.status).toBe(status);
+    expect(server.inference.runs.map((run) => run.request.hops)).toEqual(status === 200 ? [hops] : []);
   });
 });
 

@@ -7,24 +7,26 @@ export interface RequestOptions {
   readonly priority: Priority;
   readonly deadlineMs: number | undefined;
   readonly traceparent: string | undefined;
+  /** Clusters the request went through before, none of them this one: the gate has seen to that. */
+  readonly hops: string | undefined;
 }
 
-const defaults: RequestOptions = { priority: 'normal', deadlineMs: undefined, traceparent: undefined };
+const defaults: RequestOptions = { priority: 'normal', deadlineMs: undefined, traceparent: undefined, hops: undefined };
 const longestDeadlineMs = 86_400_000;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
-/** Throws `bad-request` for a value that cannot be meant, and for a request that went through this cluster before. */
-export function readRequestOptions(headers: IncomingMessage['headers'], clusterId: string): RequestOptions {
+/** Throws `bad-request` for a value that cannot be meant. */
+export function readRequestOptions(headers: IncomingMessage['headers']): RequestOptions {
   const priority = headers['x-waggle-priority'];
   const deadline = headers['x-waggle-deadline-ms'];
   const hops = headers['x-waggle-hops'];
   const trace = headers['traceparent'];
   if (priority === undefined && deadline === undefined && hops === undefined && trace === undefined) return defaults;
-  if (hops !== undefined) refuseLoop(String(hops), clusterId);
   return {
     priority: priority === undefined ? 'normal' : parsePriority(priority),
     deadlineMs: deadline === undefined ? undefined : parseDeadline(deadline),
     traceparent: typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : undefined,
+    hops: hops === undefined ? undefined : String(hops),
   };
 }
 
@@ -42,13 +44,4 @@ function parseDeadline(value: string | string[]): number {
 
 function wrong(param: string, problem: string): ClusterError {
   return new ClusterError('bad-request', `${param} ${problem}`, { details: { param } });
-}
-
-function refuseLoop(hops: string, clusterId: string): void {
-  if (!hops.split(',').some((hop) => hop.trim() === clusterId)) return;
-  throw new ClusterError(
-    'bad-request',
-    'this request already went through this Waggle: one of its engines leads back here. Point that engine entry (or OLLAMA_HOST of the machine it runs on) at the engine itself',
-    { details: { param: 'x-waggle-hops' } },
-  );
 }

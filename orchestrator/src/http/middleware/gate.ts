@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { PlainAnswer } from '../errors/plain-answer.ts';
 import type { CorsHeaders } from './cross-origin.ts';
+import { judgeHops } from './hops.ts';
 import type { HostCheck } from './host-check.ts';
 
 export interface GateRules {
@@ -11,6 +12,7 @@ export interface GateRules {
   readonly basePath: string;
   readonly isDraining: () => boolean;
   readonly methodsOf: (path: string) => readonly string[];
+  readonly clusterId: string;
 }
 
 /** A request passes, is answered at once, or is refused with a ClusterError. */
@@ -33,6 +35,9 @@ export function createGate(rules: GateRules): Gate {
       const answer = judgeOrigin(incoming, headers.origin);
       if (answer !== undefined) return answer;
     }
+    const hops = headers['x-waggle-hops'];
+    const loop = hops === undefined ? undefined : judgeHops(String(hops), rules.clusterId);
+    if (loop !== undefined) return loop;
     if (basePath !== '' && !takeBasePath(incoming, target)) return new ClusterError('not-found', 'not found');
     if (rules.isDraining() && !isHealth(incoming.url ?? '')) {
       return new ClusterError('draining', 'Waggle is shutting down', { details: { retryAfterMs: 1_000 } });

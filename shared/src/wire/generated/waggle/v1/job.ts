@@ -110,6 +110,8 @@ export interface JobHeader {
     | undefined;
   /** Bytes of the whole body, over all parts. */
   bodyBytes: number;
+  /** The clusters the request went through before this one, as its x-waggle-hops header named them. */
+  hops?: string | undefined;
 }
 
 /** Engine settings that the orchestrator owns. */
@@ -174,6 +176,7 @@ function createBaseJobHeader(): JobHeader {
     traceparent: undefined,
     pins: undefined,
     bodyBytes: 0,
+    hops: undefined,
   };
 }
 
@@ -217,6 +220,9 @@ export const JobHeader: MessageFns<JobHeader> = {
     }
     if (message.bodyBytes !== 0) {
       writer.uint32(104).uint32(message.bodyBytes);
+    }
+    if (message.hops !== undefined) {
+      writer.uint32(114).string(message.hops);
     }
     return writer;
   },
@@ -336,6 +342,14 @@ export const JobHeader: MessageFns<JobHeader> = {
             }
 
             message.bodyBytes = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.hops = reader.string();
             continue;
           }
         }
