@@ -19,6 +19,7 @@ beforeAll(async () => {
   clients = await EngineCluster.start({
     left: { openai: { models, slots }, slots },
     right: { openai: { models, slots }, slots },
+    hasty: { openai: { models: [{ ...models[1], name: 'endless-here' }], slots }, env: { WAGGLE_DRAIN_TIMEOUT: '1' } },
   });
 });
 afterAll(() => clients?.[Symbol.asyncDispose]());
@@ -34,7 +35,31 @@ function forbidden(outcomes: readonly Outcome[]): string[] {
   return troubles(outcomes.filter(({ kind }) => kind !== 'error-event'));
 }
 
-const isActive = async (name: string) => (await clients.cluster.node(name))?.state === 'active';
+const stateOf = async (name: string) => (await clients.cluster.node(name))?.state;
+const isActive = async (name: string) => (await stateOf(name)) === 'active';
+
+/** An answer without end that has begun; `more` resolves when more of it has come. */
+async function beginEndless(model: string) {
+  let heard = Promise.withResolvers<void>();
+  const leaving = new AbortController();
+  let hasEnded = false;
+  const body = { model, messages: [{ role: 'user', content: 'count' }] };
+  const outcome = askOnce(
+    clients.url,
+    { path: '/api/chat', dialect: 'ollama-stream', body },
+    { onText: () => heard.resolve(), signal: leaving.signal },
+  ).then((seen) => {
+    hasEnded = true;
+    heard.resolve();
+    return seen;
+  });
+  const more = async () => {
+    heard = Promise.withResolvers();
+    await heard.promise;
+  };
+  await heard.promise;
+  return { outcome, more, leave: () => leaving.abort(), hasEnded: () => hasEnded };
+}
 
 describe('an agent that is killed', () => {
   it('costs at most the streams it had begun, and is out of routing at once', async () => {
@@ -78,36 +103,47 @@ describe('an agent that is killed', () => {
 describe('an agent that freezes', () => {
   it('gets nothing new, loses what it had, and is back when it thaws', async () => {
     const left = clients.cluster.agent('left');
-    const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const stuck = begun.map(({ resolve }) =>
-      askOnce(
-        clients.url,
-        {
-          path: '/api/chat',
-          dialect: 'ollama-stream',
-          body: { model: 'endless@left', messages: [{ role: 'user', content: 'count' }] },
-        },
-        { onText: () => resolve() },
-      ),
-    );
-    await Promise.all(begun.map(({ promise }) => promise));
+    const joinedAt = (await clients.cluster.node('left'))?.joinedAt;
+    const stuck = [await beginEndless('endless@left'), await beginEndless('endless@left')];
     left.signal('SIGSTOP');
+    const frozenAt = performance.now();
     try {
-      await until(async () => !(await isActive('left')), 3_000);
+      // Promised: nothing new after 1.5 s, dead after 5 s, back within 10 s. The margins are for a busy machine.
+      await until(async () => (await stateOf('left')) === 'suspect', 2_500);
+      expect(stuck.map(({ hasEnded }) => hasEnded())).toEqual([false, false]);
       const load = new ClientLoad(clients.url, slots, askWords('words', count), 40);
       const outcomes = await load.finish();
       expect(troubles(outcomes)).toEqual([]);
       expect(new Set(outcomes.map(({ node }) => node))).toEqual(new Set(['right']));
-      const ends = await Promise.all(stuck);
+      const ends = await Promise.all(stuck.map(({ outcome }) => outcome));
       expect(ends.map(({ kind }) => kind)).toEqual(['error-event', 'error-event']);
+      for (const { endedAt } of ends) {
+        expect(endedAt - frozenAt).toBeGreaterThan(3_000);
+        expect(endedAt - frozenAt).toBeLessThan(7_000);
+      }
     } finally {
       left.signal('SIGCONT');
     }
     await until(() => isActive('left'), 10_000);
+    expect((await clients.cluster.node('left'))?.joinedAt).not.toBe(joinedAt);
     // What it still did for those it lost has ended too.
     const { requests } = clients.engine('left');
     await requests.until(() => requests.counters.active === 0);
     expect(await askOnce(clients.url, askWords('words@left', count)(0))).toMatchObject({ kind: 'complete' });
+  });
+
+  it('for a moment only is suspected, and keeps what it had', async () => {
+    const left = clients.cluster.agent('left');
+    const { joinedAt } = (await clients.cluster.node('left')) ?? {};
+    const { more, leave, outcome } = await beginEndless('endless@left');
+    left.signal('SIGSTOP');
+    await until(async () => (await stateOf('left')) === 'suspect');
+    left.signal('SIGCONT');
+    await until(() => isActive('left'));
+    expect((await clients.cluster.node('left'))?.joinedAt).toBe(joinedAt);
+    await more();
+    leave();
+    expect((await outcome).kind).toBe('left');
   });
 
   it('for a moment only costs nobody anything', async () => {
@@ -152,6 +188,19 @@ describe('an agent that is told to end', () => {
       return !left.isRunning;
     });
     expect((await asked).kind).toBe('error-event');
+    expect(await left.exited()).toBe(1);
+  });
+
+  it('cuts what takes longer than it may wait, and says why', async () => {
+    const hasty = clients.cluster.agent('hasty');
+    const { outcome, hasEnded } = await beginEndless('endless-here');
+    hasty.signal('SIGTERM');
+    await until(async () => (await stateOf('hasty')) === 'draining');
+    expect(hasEnded()).toBe(false);
+    expect(await outcome).toMatchObject({ kind: 'error-event', detail: expect.stringContaining('told to end') });
+    expect(await hasty.exited()).toBe(0);
+    const { requests } = clients.engine('hasty');
+    await requests.until(() => requests.counters.active === 0);
   });
 });
 

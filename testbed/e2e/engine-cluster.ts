@@ -12,6 +12,8 @@ export type EngineSpec =
 interface EnginePlace {
   /** Slots of its agent, where they are not the engine's. */
   readonly slots?: number;
+  /** Variables of its agent. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Scripted engines, each behind an agent of the same name, and an orchestrator: every program a process of its own. */
@@ -79,7 +81,7 @@ export class EngineCluster implements AsyncDisposable {
 /** An agent is told what its Ollama was told. */
 function toAgentEnv(spec: EngineSpec): Record<string, string> {
   const held = 'ollama' in spec ? spec.ollama.maxLoadedModels : undefined;
-  return held === undefined ? {} : { OLLAMA_MAX_LOADED_MODELS: String(held) };
+  return { ...(held === undefined ? {} : { OLLAMA_MAX_LOADED_MODELS: String(held) }), ...spec.env };
 }
 
 function startEngine(spec: EngineSpec): Promise<ScriptedEngine> {

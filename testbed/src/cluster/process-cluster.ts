@@ -29,6 +29,7 @@ export interface NodeRow {
   readonly name: string;
   readonly nodeId: string;
   readonly state: string;
+  readonly joinedAt: string;
   readonly engines: readonly {
     readonly kind: string;
     readonly url: string;
