@@ -105,8 +105,8 @@ describe('an engine that is a proxy in front of Waggle', () => {
     type Row = { readonly name: string; readonly engines: readonly { readonly problem?: string }[] };
     await until(async () => {
       const { nodes } = await cluster.get<{ nodes: readonly Row[] }>('/api/nodes');
-      const [engine] = nodes.find((row) => row.name === name)?.engines ?? [];
-      return engine?.problem?.includes('leads back to the very cluster') === true;
+      const [found] = nodes.find((row) => row.name === name)?.engines ?? [];
+      return found?.problem?.includes('leads back to the very cluster') === true;
     });
   });
 });

@@ -19,18 +19,20 @@ export interface AwaitedNodesDeps {
   readonly clock: Clock;
 }
 
+const keepEveryMs = 1_000;
 /** Nodes known from before have come back by then, or are not counted on any more. */
-const keepEveryMs = 5_000;
+const returnMaxMs = 5_000;
 const inProcess = 'in-process';
 
 /** Which nodes are missing that should be there: asked by who does not find a model just after the start. */
 export class AwaitedNodes {
   readonly #deps: AwaitedNodesDeps;
+  readonly #returnUntil: number;
   #cancelTimer: (() => void) | undefined;
-  #hasKept = false;
 
   constructor(deps: AwaitedNodesDeps) {
     this.#deps = deps;
+    this.#returnUntil = deps.clock.now() + returnMaxMs;
   }
 
   areMissing(): boolean {
@@ -57,14 +59,14 @@ export class AwaitedNodes {
     if (this.#cancelTimer === undefined) return;
     this.#cancelTimer();
     this.#cancelTimer = undefined;
-    // Ended within moments: some may not have had the time to come.
-    if (this.#hasKept) this.#keep();
+    this.#keep();
   }
 
-  /** One that left a moment ago may be on its way back. */
+  /** One that left a moment ago may be on its way back, and so may those of before just after the start. */
   #keep(): void {
-    this.#hasKept = true;
-    const { cluster, known } = this.#deps;
-    known.keep(cluster.nodes.map((node) => node.identity.nodeId));
+    const { cluster, known, clock } = this.#deps;
+    const ids = new Set(clock.now() < this.#returnUntil ? known.before : []);
+    for (const node of cluster.nodes) ids.add(node.identity.nodeId);
+    known.keep([...ids]);
   }
 }
