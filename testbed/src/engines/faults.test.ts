@@ -42,6 +42,34 @@ describe.each(dialects)('$dialect', ({ path, health, done, start }) => {
     expect(engine.requests.counters).toMatchObject({ done: 2, fault: 2 });
   });
 
+  test.each([
+    { kind: 'error-event', afterDeltas: 2 },
+    { kind: 'malformed', atDelta: 3 },
+  ] as const satisfies readonly Fault[])('$kind waits until what came before was seen', async (fault) => {
+    await using engine = await start();
+    const seen = Promise.withResolvers<void>();
+    const held = (body: string) => (body.includes('hi') ? seen.promise : Promise.resolve());
+    engine.control.inject({ ...fault, held }, { text: 'hi' });
+    const other = { ...prompts, messages: [{ role: 'user', content: 'hello' }], stream: true };
+    expect(words((await askRaw(engine.url, 'POST', path, JSON.stringify(other))).body)).toBe(16);
+    const response = await fetch(`${engine.url}${path}`, {
+      method: 'POST',
+      body: JSON.stringify({ ...prompts, stream: true }),
+    });
+    let text = '';
+    let before = '';
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk;
+      if (before !== '' || words(text) < 2) continue;
+      before = text;
+      seen.resolve();
+    }
+    expect(words(before)).toBe(2);
+    expect(before).not.toContain('error');
+    expect(words(text)).toBe(fault.kind === 'malformed' ? 15 : 2);
+    expect(engine.requests.all.at(-1)?.outcome).toBe('fault');
+  });
+
   test('a fault can be taken back', async () => {
     await using engine = await start();
     const takeBack = engine.control.inject({ kind: 'status', status: 500, body: 'as it is' });

@@ -1,5 +1,13 @@
-/** What goes wrong with a request. Deltas are counted from 1: `afterDeltas: 0` is before the first. */
-export type Fault =
+import type { RequestRecord } from './request-record.ts';
+
+/** What goes wrong with a request. */
+export type Fault = FaultKind & {
+  /** Where a stream goes wrong on its way, this is waited for first, with what came before already sent. */
+  readonly held?: (bodyText: string) => Promise<void>;
+};
+
+/** Deltas are counted from 1: `afterDeltas: 0` is before the first. */
+type FaultKind =
   /** An error answer in the engine's own form, unless `body` says otherwise. */
   | { readonly kind: 'status'; readonly status: number; readonly body?: string; readonly retryAfter?: string | number }
   /** No byte is ever answered. */
@@ -22,6 +30,8 @@ export interface FaultScope {
   readonly model?: string;
   /** This path only. */
   readonly path?: string;
+  /** Requests whose body has this text only. */
+  readonly text?: string;
   /** This many requests, then it is over. */
   readonly times?: number;
 }
@@ -55,11 +65,12 @@ export class FaultBoard {
   }
 
   /** The fault of this request: the oldest that fits, which it uses up. */
-  take(path: string, model: string): Fault | undefined {
+  take({ path, model, bodyText }: Pick<RequestRecord, 'path' | 'model' | 'bodyText'>): Fault | undefined {
     if (this.#entries.length === 0) return undefined;
     const entry = this.#entries.find(
       ({ scope }) =>
         (scope.path === undefined || scope.path === path) &&
+        (scope.text === undefined || bodyText.includes(scope.text)) &&
         (scope.model === undefined || this.#sameModel(scope.model, model)),
     );
     if (entry === undefined) return undefined;

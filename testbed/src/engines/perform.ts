@@ -37,7 +37,14 @@ export async function perform(
   try {
     if (!exchange.begun) exchange.head(200, script.headers);
     if (script.opening !== '') exchange.write(script.opening);
-    await writeDeltas(exchange, turn, script, Math.min(script.deltas, stops?.afterDeltas ?? script.deltas), options);
+    const last = Math.min(script.deltas, stops?.afterDeltas ?? script.deltas);
+    let sent = 0;
+    if (fault?.held !== undefined) {
+      sent = Math.min(last, fault.kind === 'malformed' ? fault.atDelta - 1 : last);
+      await writeDeltas(exchange, turn, script, { from: 0, to: sent }, options);
+      await fault.held(exchange.record.bodyText);
+    }
+    await writeDeltas(exchange, turn, script, { from: sent, to: last }, options);
     if (exchange.gone) return;
     if (stops !== undefined) {
       await breakStream(stops, exchange, script);
@@ -54,16 +61,16 @@ async function writeDeltas(
   exchange: Exchange,
   turn: Turn,
   script: Performance,
-  last: number,
+  { from, to }: { readonly from: number; readonly to: number },
   options: PerformOptions,
 ): Promise<void> {
   const pace = turn.model.decodeMsPerToken;
   // What never ends is not played to its end for nobody.
-  const goesOn = () => !exchange.gone || (options.playsOn && last !== Number.POSITIVE_INFINITY);
-  let next = 0;
-  while (next < last && goesOn()) {
+  const goesOn = () => !exchange.gone || (options.playsOn && to !== Number.POSITIVE_INFINITY);
+  let next = from;
+  while (next < to && goesOn()) {
     const passed = performance.now() - turn.decodesSince;
-    const due = pace > 0 ? Math.min(last, Math.floor(passed / pace) + 1) : last;
+    const due = pace > 0 ? Math.min(to, Math.floor(passed / pace) + 1) : to;
     if (due <= next) {
       await nap(exchange, next * pace - passed);
     } else {

@@ -54,7 +54,7 @@ export class RequestHandler {
     const exchange = new Exchange(response, record, this.#watch);
     this.#log.add(record);
     try {
-      if (route.kind === 'inference') exchange.fault = this.#board.take(path, record.model);
+      if (route.kind === 'inference') exchange.fault = this.#board.take(record);
       if (exchange.fault === undefined || (await this.#survives(exchange, exchange.fault))) await route.run(exchange);
     } catch (error) {
       if (!exchange.gone) this.#refuse(exchange, error);
