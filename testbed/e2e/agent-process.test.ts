@@ -43,7 +43,6 @@ test.each([
   [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
   [['--colour'], 1, /^[^\n]*--colour[^\n]*\n$/],
   [['--port', 'x'], 1, /^--port must be a whole number[^\n]*\n$/],
-  [['--data', '/dev/null/agent'], 1, /^The data folder \/dev\/null\/agent cannot be used[^\n]*--data DIR\.\n$/],
 ])('%j ends with %d in words', async (args, code, words) => {
   const agent = start(args);
   expect(await agent.exited()).toBe(code);

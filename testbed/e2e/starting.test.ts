@@ -147,22 +147,6 @@ describe('what a person can mend is one sentence, without a stack', () => {
     expect(said).toMatch(/grpc-?port/i);
     taken.close();
   });
-
-  it('a data folder in use', async () => {
-    const args = async () => ['--port', String(await freePort()), '--grpc-port', String(await freePort())];
-    await using first = await toOrchestrator('shared-folder', undefined, await args());
-    first.start();
-    await until(async () => first.output.includes('address'));
-    const said = await refused(await toOrchestrator('shared-folder', undefined, await args()));
-    expect(said).toContain(path.join(folder, 'shared-folder'));
-  });
-
-  it('a data folder that cannot be written', async () => {
-    const file = path.join(folder, 'a-file');
-    await writeFile(file, '');
-    const waggle = new WaggleProcess({ main: 'orchestrator/src/main.ts', args: ['--data', path.join(file, 'below')] });
-    expect(await refused(waggle)).toContain(file);
-  });
 });
 
 it('--help and --version answer at once', async () => {
