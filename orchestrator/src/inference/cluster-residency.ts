@@ -70,6 +70,7 @@ export class ClusterResidency implements ModelResidency {
       const placement = this.#scheduler.placement(served);
       placement.keepUntil = 0;
       placement.pinnedCtx = undefined;
+      placement.wasToldToGo = true;
       try {
         await served.engine.node.link?.unload({ engineId: served.engine.engineId, model: served.name, pins: {} });
       } catch (thrown) {

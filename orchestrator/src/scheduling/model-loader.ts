@@ -78,9 +78,9 @@ export class ModelLoader {
   }
 }
 
-/** An engine that drops a model by itself when another is loaded has no room for one more. */
+/** An engine that drops a model by itself when another is loaded has no room for one more. One that clients stopped is no such. */
 function noteDropped(loaded: ServedPlacement, before: readonly ServedPlacement[], now: number): void {
-  if (loaded.modelState !== 'hot' || before.every((other) => other.modelState !== 'cold')) return;
+  if (loaded.modelState !== 'hot' || !before.some((other) => other.modelState === 'cold' && !other.wasToldToGo)) return;
   const left = [...loaded.neighbours()].filter((other) => other.modelState === 'hot');
   loaded.room.dropped(now, left.length + 1);
 }
@@ -88,6 +88,7 @@ function noteDropped(loaded: ServedPlacement, before: readonly ServedPlacement[]
 /** An engine that refuses makes room by itself, or refuses the load. */
 async function unload(placement: ServedPlacement): Promise<void> {
   placement.pinnedCtx = undefined;
+  placement.wasToldToGo = true;
   const { link } = placement.served.engine.node;
   await link?.unload({ engineId: placement.engineId, model: placement.model, pins: {} }).catch(() => {});
 }

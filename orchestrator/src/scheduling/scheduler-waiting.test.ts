@@ -232,6 +232,23 @@ describe('Scheduler, cold models', () => {
     expect(node.link.unloads.map((command) => command.model)).toEqual(['m2']);
   });
 
+  it('does not take a model that a client stopped for one that the engine dropped', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { lanes: 2, models: [{ name: 'm1' }, { name: 'm2', state: 'cold' }] });
+    const line = (name: string) => ({ line: name, targets: [`${name}:latest`] });
+    const second = hold(cluster, line('m2'));
+    node.link.loads[0]?.resolve();
+    await settled();
+    release(cluster, second);
+    cluster.placement('a', 'm1').wasToldToGo = true;
+    node.report([{ name: 'm1', state: 'cold' }, { name: 'm2' }]);
+    await cluster.clock.advance(60_000);
+    hold(cluster, line('m1'));
+    await settled();
+    expect(node.link.unloads).toEqual([]);
+    expect(node.link.loads.at(-1)?.command.model).toBe('m1');
+  });
+
   it('makes resident on behalf of a client, where it is cheapest', async () => {
     const cluster = new FakeCluster();
     const node = cluster.join('a', cold);

@@ -41,6 +41,8 @@ export class ServedPlacement implements Placement {
   /** Until when its clients want it resident, on the scheduler's clock; infinite: for ever. */
   keepUntil = 0;
 
+  /** We told the engine to unload it, and did not load it again since. */
+  wasToldToGo = false;
   /** It has to go for another model that is being loaded. */
   isLeaving = false;
   residentSince: number | undefined;
@@ -73,6 +75,7 @@ export class ServedPlacement implements Placement {
   /** The engine answered a load command; its report may say so only later. */
   becameResident(now: number, numCtx: number | undefined): void {
     this.residentSince = now;
+    this.wasToldToGo = false;
     this.#loaded = { report: this.served.report, numCtx };
   }
 
