@@ -44,8 +44,8 @@ function of(path: string) {
 }
 
 /**
- * Begins anew: which models an engine still holds depends on the order of their loads, and Waggle loads a model before the
- * engine refuses the request.
+ * Begins anew: which models an engine still holds depends on the order of their loads, and Ollama loads some models only for their
+ * runner to refuse the request, which Waggle does without.
  */
 function fresh(call: WireCall): WireCall {
   return { ...call, fresh: true };
