@@ -1,9 +1,9 @@
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock, settled } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { basicHardware } from './capacity/hardware.ts';
 import { EngineNode } from './engine-node.ts';
 import { EngineProblem } from './engines/engine-problem.ts';
-import { HandClock, settled } from './testing/hand-clock.ts';
 import { RecordedJob, toHeader } from './testing/recorded-job.ts';
 import { ScriptedEngine } from './testing/scripted-engine.ts';
 

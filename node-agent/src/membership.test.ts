@@ -1,10 +1,10 @@
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock, settled } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, expect, test } from 'vitest';
 import type { connectNode } from './link/connect-node.ts';
 import type { LinkStatus, NodeLink } from './link/node-link.ts';
 import { ClusterMembership } from './membership.ts';
-import { HandClock, settled } from './testing/hand-clock.ts';
 
 class ScriptedLink implements NodeLink {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { defaultOllamaUrl } from './candidates.ts';
 import type { EngineAddress } from './engine-address.ts';
 import { EngineDiscovery } from './engine-discovery.ts';

@@ -1,6 +1,6 @@
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { ScriptedEngine } from '../testing/scripted-engine.ts';
 import { EngineMonitor } from './engine-monitor.ts';
 import { EngineProblem } from './engine-problem.ts';

@@ -1,7 +1,7 @@
 import { makeInvitation } from '@waggle/shared/cluster/invitation.ts';
 import { makeJoinToken } from '@waggle/shared/cluster/join-token.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { type InvitationDeps, Invitations } from './invitations.ts';
 
 const token = makeJoinToken();

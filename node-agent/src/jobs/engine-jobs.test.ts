@@ -1,7 +1,7 @@
 import type { JobEnd, JobFailure } from '@waggle/shared/cluster/job.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { settled } from '../testing/hand-clock.ts';
 import { RecordedJob, toHeader } from '../testing/recorded-job.ts';
 import { ScriptedEngine } from '../testing/scripted-engine.ts';
 import { EngineJobs } from './engine-jobs.ts';

@@ -1,7 +1,7 @@
 import type { LogBatch } from '@waggle/shared/observing/log-entry.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LogBuffer } from '../logging/log-buffer.ts';
-import { HandClock } from '../testing/hand-clock.ts';
 import { LogSender } from './log-sender.ts';
 
 let clock: HandClock;

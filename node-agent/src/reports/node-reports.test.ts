@@ -1,7 +1,7 @@
 import type { NodeReport } from '@waggle/shared/cluster/node.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { expect, test } from 'vitest';
 import { basicHardware } from '../capacity/hardware.ts';
-import { settled } from '../testing/hand-clock.ts';
 import { NodeReports } from './node-reports.ts';
 
 function make() {

@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { LogFacts } from '@waggle/shared/observing/logger.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { ConnectionGate, toPeerNetwork } from './connection-gate.ts';
 
 /** The end of a connection that a gate sees. */

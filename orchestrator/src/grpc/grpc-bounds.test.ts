@@ -3,8 +3,8 @@ import { makeJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { RecordingEvents } from '@waggle/shared/lane-link/testing/recording-events.ts';
 import { settle, until } from '@waggle/shared/lane-link/testing/waiting.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { type GrpcServer, type GrpcServerOptions, startGrpcServer } from './start-grpc-server.ts';
 import { RawAgent } from './testing/raw-agent.ts';
 

@@ -1,8 +1,8 @@
 import { createBoundedLogger } from '@waggle/shared/observing/bounded-logger.ts';
 import type { LogEntry } from '@waggle/shared/observing/log-entry.ts';
 import type { LogFacts, Logger, LogLevel } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { NodeLogs } from './node-logs.ts';
 
 interface Line {

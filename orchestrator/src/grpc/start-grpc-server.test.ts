@@ -3,11 +3,11 @@ import { RecordingEvents } from '@waggle/shared/lane-link/testing/recording-even
 import { settle, until } from '@waggle/shared/lane-link/testing/waiting.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { encodeDeclined, encodeUp, retireFrame } from '@waggle/shared/wire/encode-lane-frames.ts';
 import { protocolVersion } from '@waggle/shared/wire/protocol-version.ts';
 import { beat } from '@waggle/shared/wire/services.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { type GrpcServer, type GrpcServerOptions, startGrpcServer } from './start-grpc-server.ts';
 import { RawAgent } from './testing/raw-agent.ts';
 

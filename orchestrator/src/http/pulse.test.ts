@@ -1,6 +1,6 @@
 import { notSeated } from '@waggle/shared/collections/roster.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { expect, it } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { Pulse } from './pulse.ts';
 
 it('beats its members, and tells no more than what has surely passed', async () => {

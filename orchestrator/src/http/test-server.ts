@@ -2,6 +2,7 @@ import { type AnswerBatch, batchKind, type NativeBatch, toTypedBatch } from '@wa
 import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { type Logger, silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import type { LimitsConfig, ServerConfig } from '../config/compiled-config.ts';
 import type { Answer, Inference, InferenceRequest } from '../inference/inference.ts';
@@ -9,7 +10,6 @@ import { RequestLog } from '../inference/request-log.ts';
 import type { ModelResidency } from '../operations/model-residency.ts';
 import { type ScriptedNode, scriptedCluster } from '../operations/scripted-nodes.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
-import { HandClock } from '../testing/hand-clock.ts';
 import { type HttpServer, startHttpServer } from './server.ts';
 
 export type AnswerScript = (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<AnswerBatch>;

@@ -1,8 +1,8 @@
 import { RecordingEvents } from '@waggle/shared/lane-link/testing/recording-events.ts';
 import { ScriptedHost } from '@waggle/shared/lane-link/testing/scripted-host.ts';
 import { settle } from '@waggle/shared/lane-link/testing/waiting.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HandClock } from '../testing/hand-clock.ts';
 import { type AttachedNode, attachNode } from './attach-node.ts';
 
 let clock: HandClock;

@@ -1,7 +1,7 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import type { FakeLane } from '../testing/fake-link.ts';
-import { settled } from '../testing/hand-clock.ts';
 import { InferenceBed } from './inference-bed.ts';
 
 const gone = new ClusterError('client-gone', 'the client closed the connection');

@@ -1,6 +1,6 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
-import { settled } from '../testing/hand-clock.ts';
 import { InferenceBed } from './inference-bed.ts';
 
 const usage = { promptTokens: 20, completionTokens: 10 };

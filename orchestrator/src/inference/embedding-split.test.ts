@@ -1,8 +1,8 @@
 import { type AnswerBatch, toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { Timings } from '@waggle/shared/chat/chat-event.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
-import { settled } from '../testing/hand-clock.ts';
 import { splitEmbedding } from './embedding-split.ts';
 import type { InferenceRequest } from './inference.ts';
 

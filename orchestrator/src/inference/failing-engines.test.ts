@@ -1,5 +1,5 @@
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { settled } from '../testing/hand-clock.ts';
 import { InferenceBed } from './inference-bed.ts';
 
 /** opossum knows no clock but the process's own. */

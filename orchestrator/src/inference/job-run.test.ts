@@ -1,8 +1,8 @@
 import { batchKind, type NativeBatch } from '@waggle/shared/chat/answer-batch.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import type { FakeNode } from '../testing/fake-cluster.ts';
 import type { FakeLane } from '../testing/fake-link.ts';
-import { settled } from '../testing/hand-clock.ts';
 import { type Asking, InferenceBed } from './inference-bed.ts';
 
 const opening = (text: string): NativeBatch => ({

@@ -1,7 +1,7 @@
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCluster, type FakeNode, type NodeFacts } from '../testing/fake-cluster.ts';
-import { settled } from '../testing/hand-clock.ts';
 import { RecordingJob } from '../testing/recording-job.ts';
 import { Prober } from './prober.ts';
 

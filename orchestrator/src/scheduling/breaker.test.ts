@@ -1,6 +1,6 @@
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import CircuitBreaker from 'opossum';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { settled } from '../testing/hand-clock.ts';
 import { Breaker, type Outcome } from './breaker.ts';
 
 /** opossum knows no clock but the process's own. */

@@ -1,7 +1,7 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../testing/fake-cluster.ts';
-import { settled } from '../testing/hand-clock.ts';
 import { RecordingJob } from '../testing/recording-job.ts';
 
 let count = 0;

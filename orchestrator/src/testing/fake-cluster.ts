@@ -1,13 +1,13 @@
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import type { Hardware, NodeReport } from '@waggle/shared/cluster/node.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { toModelKey } from '../cluster/model-names.ts';
 import { NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import { Scheduler, type SchedulerLimits } from '../scheduling/scheduler.ts';
 import type { ServedPlacement } from '../scheduling/served-placement.ts';
 import { FakeLane, FakeLink } from './fake-link.ts';
-import { HandClock } from './hand-clock.ts';
 import { toEngineReport, toHardware, toModelReport, toNodeReport } from './reports.ts';
 
 const roomyLimits: SchedulerLimits = {

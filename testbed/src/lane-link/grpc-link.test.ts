@@ -5,13 +5,13 @@ import {
   type GrpcServerOptions,
   startGrpcServer,
 } from '@waggle/orchestrator/grpc/start-grpc-server.ts';
-import { HandClock } from '@waggle/orchestrator/testing/hand-clock.ts';
 import { makeJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { RecordingEvents } from '@waggle/shared/lane-link/testing/recording-events.ts';
 import { ScriptedHost, toEngineReport } from '@waggle/shared/lane-link/testing/scripted-host.ts';
 import { settle, until } from '@waggle/shared/lane-link/testing/waiting.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SocketProxy } from './socket-proxy.ts';
 

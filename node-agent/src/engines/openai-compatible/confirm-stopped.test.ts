@@ -1,5 +1,5 @@
+import { HandClock, settled } from '@waggle/shared/testing/hand-clock.ts';
 import { expect, test } from 'vitest';
-import { HandClock, settled } from '../../testing/hand-clock.ts';
 import { StopConfirmation } from './confirm-stopped.ts';
 
 function watch(count: () => number | undefined, expected = () => 0) {

@@ -1,4 +1,4 @@
-import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Clock } from '../observing/clock.ts';
 
 interface Timer {
   readonly at: number;
@@ -56,5 +56,5 @@ export class HandClock implements Clock {
 
 /** Waits until promises that are settled now have told everybody; no time passes. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
 }
