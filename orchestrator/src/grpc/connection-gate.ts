@@ -8,9 +8,9 @@ interface GateDeps {
 }
 
 /**
- * Connections that have not shown yet that they belong to the cluster. An agent makes three and has authenticated each
- * within a round trip or two, so that even a whole rack behind one address that comes back at once is far below; whoever
- * is above tries again a moment later. 256 silent ones take less than 10 MB.
+ * Connections that have not shown yet that they belong to the cluster. An agent makes two or three and has authenticated
+ * each within a round trip or two: 300 agents of one address that come back at once are in within seconds, those above the
+ * bound by trying again. 256 silent ones take less than 10 MB.
  */
 const maxPerAddress = 64;
 const maxInAll = 256;

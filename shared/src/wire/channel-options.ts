@@ -21,6 +21,9 @@ export const clientChannelOptions: ChannelOptions = {
   'grpc.keepalive_permit_without_calls': 1,
   // Otherwise all channels to one address share a connection.
   'grpc.use_local_subchannel_pool': 1,
+  // Reconnecting is the agent's own: every try is a connection of its own. One that was given up would otherwise be made
+  // again by grpc a second later, before it notices after some ten that nobody uses it.
+  'grpc.initial_reconnect_backoff_ms': 30_000,
   // A lane is not tried again, its jobs are: elsewhere.
   'grpc.enable_retries': 0,
   'grpc.enable_http_proxy': 0,
