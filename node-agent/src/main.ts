@@ -3,17 +3,14 @@ import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { createBoundedLogger } from '@waggle/shared/observing/bounded-logger.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { endOnSignal } from '@waggle/shared/process/end-on-signal.ts';
+import { type Activity, releaseWhenIdle } from '@waggle/shared/process/release-when-idle.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Agent } from './agent.ts';
-import { releaseMemory } from './capacity/release-memory.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readAgentConfig } from './config/read-agent-config.ts';
 import { createLazySink } from './logging/lazy-sink.ts';
 import { LogBuffer } from './logging/log-buffer.ts';
-
-const firstReleaseMs = 1_000;
-const idleReleaseMs = 30_000;
 
 try {
   const outcome = readAgentConfig(processInputs());
@@ -48,30 +45,16 @@ async function run(config: AgentConfig): Promise<void> {
   const logs = new LogBuffer();
   const logger = createBoundedLogger({ level: config.logLevel, sinks: [terminal, logs] });
   agent = await startAgent(config, { logger, logs, clock: systemClock, print: (text) => process.stdout.write(text) });
-  releaseWhenIdle(agent);
+  const started = agent;
+  releaseWhenIdle(() => toActivity(started), systemClock);
 }
 
-/**
- * Starting leaves twice the memory behind that running needs, and so does a busy hour: it is given back a second after the
- * start, and whenever nothing ran for half a minute after something did.
- */
-function releaseWhenIdle(agent: Agent): void {
-  let releasedAt = -1;
-  const look = (seen: number, pauseMs: number): void => {
-    const timer = setTimeout(() => {
-      const jobs = [...agent.node.jobs().values()];
-      const ended = jobs.reduce(
-        (sum, { counts }) => sum + counts.ended.done + counts.ended.failed + counts.ended.cancelled,
-        0,
-      );
-      const isIdle = ended === seen && jobs.every(({ running }) => running === 0);
-      if (isIdle && releasedAt !== ended) {
-        releaseMemory();
-        releasedAt = ended;
-      }
-      look(ended, idleReleaseMs);
-    }, pauseMs);
-    timer.unref();
-  };
-  look(0, firstReleaseMs);
+function toActivity({ node }: Agent): Activity {
+  let [running, ended] = [0, 0];
+  for (const jobs of node.jobs().values()) {
+    const { done, failed, cancelled } = jobs.counts.ended;
+    running += jobs.running;
+    ended += done + failed + cancelled;
+  }
+  return { running, ended };
 }

@@ -1,6 +1,7 @@
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { Activity } from '@waggle/shared/process/release-when-idle.ts';
 import { createApp } from './app.ts';
 import { AwaitedNodes } from './cluster/awaited-nodes.ts';
 import { NodeRegistry } from './cluster/node-registry.ts';
@@ -36,6 +37,8 @@ export interface Orchestrator {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly registry: NodeRegistry;
+  /** Requests, for whoever wants to know whether it is idle. */
+  activity(): Activity;
   readonly joinToken: ReturnType<typeof resolveJoinToken>;
   /** Makes a node of this process part of the cluster; the returned function takes it out. */
   attach(host: NodeHost): () => void;
@@ -154,6 +157,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     httpPort: http.port,
     grpcPort: grpc.port,
     registry,
+    activity: () => http.activity(),
     joinToken,
     attach(host) {
       const node = attachNode(host, registry, { clock, lanesPerNode: limits.lanesPerNode });

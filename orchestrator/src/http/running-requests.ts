@@ -10,6 +10,7 @@ export interface RunningRequest extends RosterMember {
 export class RunningRequests {
   readonly #members = new Roster<RunningRequest>();
   #isDraining = false;
+  #ended = 0;
   #whenEmpty: (() => void)[] = [];
 
   get isDraining(): boolean {
@@ -18,6 +19,11 @@ export class RunningRequests {
 
   get count(): number {
     return this.#members.size;
+  }
+
+  /** Those that were answered since the start. */
+  get ended(): number {
+    return this.#ended;
   }
 
   beginDrain(): void {
@@ -29,7 +35,7 @@ export class RunningRequests {
   }
 
   delete(request: RunningRequest): void {
-    this.#members.delete(request);
+    if (this.#members.delete(request)) this.#ended++;
     if (this.#members.size === 0 && this.#whenEmpty.length > 0) {
       for (const resolve of this.#whenEmpty.splice(0)) resolve();
     }

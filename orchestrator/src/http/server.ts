@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Activity } from '@waggle/shared/process/release-when-idle.ts';
 import type { ServerConfig } from '../config/compiled-config.ts';
 import { httpKeys, toListenError } from '../config/listen-error.ts';
 import type { RunningRequests } from './running-requests.ts';
@@ -16,6 +17,8 @@ export interface ServedApp {
 
 export interface HttpServer {
   readonly port: number;
+  /** How many requests are answered now, and were since the start. */
+  activity(): Activity;
   /** Refuses new requests, waits for running ones up to `drainTimeoutMs`, then closes. */
   drain(): Promise<void>;
   /** Ends at once: whatever runs is cancelled, connections are cut. */
@@ -65,6 +68,11 @@ class RunningServer implements HttpServer {
     this.#server = server;
     this.#options = options;
     this.port = options.port;
+  }
+
+  activity(): Activity {
+    const { count, ended } = this.#options.app.running;
+    return { running: count, ended };
   }
 
   async drain(): Promise<void> {
