@@ -122,6 +122,44 @@ describe('other forms', () => {
     expect(classify(status, body)).toMatchObject(failure);
   });
 
+  test.each<[string, EndpointName, string, JobFailure['code']]>([
+    [
+      'a text too long to embed',
+      'openai.embeddings',
+      '{"error":{"code":500,"message":"input (5004 tokens) is too large to process. increase the physical batch size (current batch size: 512)","type":"server_error"}}',
+      'context-length-exceeded',
+    ],
+    [
+      'a format of reasoning',
+      'openai.chat',
+      '{"error":{"code":500,"message":"Unknown reasoning format: nope","type":"server_error"}}',
+      'bad-request',
+    ],
+    [
+      'tokens of no text',
+      'ollama.generate',
+      '{"error":"detokenize error: {\\"error\\":{\\"code\\":500,\\"message\\":\\"vector::_M_range_check\\",\\"type\\":\\"server_error\\"}}"}',
+      'bad-request',
+    ],
+    [
+      'an endless number',
+      'ollama.generate',
+      '{"error":"failed to marshal completion request: json: unsupported value: +Inf"}',
+      'bad-request',
+    ],
+  ])('a 500 for %s is the fault of the request', (_, endpoint, body, code) => {
+    const failure = classify(500, body, {}, endpoint);
+    expect(failure).toMatchObject({ cause: 'request', code });
+    expect(failure).not.toHaveProperty('engineStatus');
+  });
+
+  test.each([
+    'detokenize error: Post \\"http://127.0.0.1:1/detokenize\\": connection refused',
+    'llama-server process has terminated: exit status 1',
+  ])('a runner that is not there is the engine’s fault: %s', (text) => {
+    expect(classify(500, `{"error":"${text}"}`, {}, 'ollama.generate')).toMatchObject({ cause: 'engine' });
+  });
+
   test('Ollama cancelled a request', () => {
     expect(classify(499, '{"error":"request canceled"}', {}, 'ollama.chat')).toMatchObject({
       cause: 'request',

@@ -30,6 +30,8 @@ const contextSayings = [
   /maximum context length/i,
   /context[_ ]length[_ ]exceeded/i,
   /longer than the maximum model length/i,
+  // llama-server, of a text to embed that does not fit into one batch.
+  /\binput \(\d+ tokens\) is too large to process/i,
 ];
 const modelSayings = [/\bmodel\b.*(?:not found|not exist|not loaded|unknown)/i, /no such model/i];
 const busySayings = [/server busy/i, /overloaded/i, /too many (?:concurrent )?requests/i, /queue (?:is )?full/i];

@@ -14,6 +14,10 @@ const known: KnownSayings = {
     /input after truncation exceeds/i,
     /cannot be truncated further/i,
     /this model only supports one image/i,
+    // `context` with tokens that are none of the model's. The runner was reached: its own JSON follows.
+    /^detokenize error: \{/,
+    // An option that is more than a 32-bit float can hold.
+    /^failed to marshal completion request: json: unsupported value/,
   ],
 };
 

@@ -11,6 +11,7 @@ import type {
 } from '../../chat/generation-request.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import { firstBadBase64 } from '../base64.ts';
+import { decodeFunctionTool } from '../function-tool.ts';
 import { wrongType } from '../go-json.ts';
 import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json-value.ts';
 import { badRequest, unsupported } from '../unsupported.ts';
@@ -122,19 +123,7 @@ function decodeImages(value: unknown): ImageData[] {
 function decodeTools(value: unknown): readonly ToolDefinition[] | undefined {
   const tools = toArray(value);
   if (tools === undefined || tools.length === 0) return undefined;
-  return tools.map((tool) => {
-    const named = toObject(toObject(tool)?.['function']);
-    const name = named?.['name'];
-    if (named === undefined || !isFilled(name)) throw badRequest('tools', 'a tool needs a function with a name');
-    return {
-      name,
-      ...withoutAbsent({
-        description: toText(named['description']),
-        parameters: toObject(named['parameters']),
-        strict: typeof named['strict'] === 'boolean' ? named['strict'] : undefined,
-      }),
-    };
-  });
+  return tools.map(decodeFunctionTool);
 }
 
 function decodeFormat(format: unknown): ResponseFormat | undefined {

@@ -109,6 +109,13 @@ describe('facts', () => {
   });
 });
 
+test.each(['num_batch', 'num_gpu', 'main_gpu', 'num_thread'])('an %s that no runner starts with is refused', (name) => {
+  const inspect = (value: number) => () =>
+    inspectRequest('ollama.generate', { model: 'm', prompt: 'a', options: { [name]: value } });
+  expect(errorOf(inspect(1e12))?.message).toBe(`option "${name}" must be at most 2147483647`);
+  expect(errorOf(inspect(512))).toBeUndefined();
+});
+
 test('a bound below one is none', () => {
   const facts = inspectRequest('ollama.chat', { model: 'm', messages: user, options: { num_predict: -1, num_ctx: 0 } });
   expect(facts).not.toHaveProperty('maxTokens');
@@ -129,6 +136,7 @@ test('accepts and refuses what the schemas do', () => {
       { num_ctx: 'x' },
       { stop: ['a'] },
       { temperature: 1 },
+      { num_batch: 1e12 },
     ),
     fc.constantFrom<unknown>([{ role: 1 }], [{ content: 'a', images: ['x'] }], [{ images: [1] }], [{ tool_calls: {} }]),
   );

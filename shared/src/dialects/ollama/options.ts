@@ -24,13 +24,21 @@ const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | '
   draft_num_predict: 'integer',
 };
 
+/** Options the runner is started with as 32-bit integers: it ends at once with more, and takes its model along. */
+const startOptions: ReadonlySet<string> = new Set(['num_batch', 'num_gpu', 'main_gpu', 'num_thread']);
+const mostInt32 = 2 ** 31 - 1;
+
 /** Throws `bad-request` with Ollama's text for an option of the wrong type. A fraction where an integer belongs is cut off there. */
 export function checkOptions(options: Readonly<Record<string, unknown>>): void {
   for (const name in options) {
     const value = options[name];
     if (value === null || value === undefined) continue;
     const type = Object.hasOwn(optionTypes, name) ? optionTypes[name] : undefined;
-    if (type === undefined || isOfType(value, type)) continue;
+    if (type === undefined) continue;
+    if (isOfType(value, type)) {
+      if (typeof value === 'number' && value > mostInt32 && startOptions.has(name)) throw tooLarge(name);
+      continue;
+    }
     const isMixed = type === 'array' && Array.isArray(value);
     throw new ClusterError(
       'bad-request',
@@ -44,4 +52,10 @@ function isOfType(value: unknown, type: 'integer' | 'float32' | 'boolean' | 'arr
   if (type === 'boolean') return typeof value === 'boolean';
   if (type === 'array') return Array.isArray(value) && value.every((item) => typeof item === 'string');
   return typeof value === 'number';
+}
+
+function tooLarge(name: string): ClusterError {
+  return new ClusterError('bad-request', `option ${JSON.stringify(name)} must be at most ${mostInt32}`, {
+    details: { param: `options.${name}` },
+  });
 }

@@ -6,6 +6,10 @@ const text = z.string().nullish();
 const flag = z.boolean().nullish();
 const integer = z.int().nullish();
 const anyNumber = z.number().nullish();
+const startNumber = z
+  .number()
+  .max(2 ** 31 - 1)
+  .nullish();
 
 const keepAlive = z
   .union([z.number(), z.string().refine((value) => parseGoDuration(value).ok)])
@@ -33,11 +37,11 @@ const options = z
     frequency_penalty: anyNumber,
     stop: z.array(z.string()).nullish(),
     num_ctx: anyNumber.describe('Context length in tokens.'),
-    num_batch: anyNumber,
-    num_gpu: anyNumber,
-    main_gpu: anyNumber,
+    num_batch: startNumber,
+    num_gpu: startNumber,
+    main_gpu: startNumber,
     use_mmap: flag,
-    num_thread: anyNumber,
+    num_thread: startNumber,
     draft_num_predict: anyNumber,
   })
   .nullish();

@@ -12,6 +12,7 @@ const known: KnownSayings = {
     /^failed to parse (?:grammar|tools|messages|json schema)/i,
     /tools? (?:param )?requires? --jinja/i,
     /jinja exception/i,
+    /^unknown reasoning format/i,
   ],
 };
 

@@ -9,6 +9,7 @@ import type {
   ToolChoice,
   ToolDefinition,
 } from '../../chat/generation-request.ts';
+import { decodeFunctionTool } from '../function-tool.ts';
 import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json-value.ts';
 import { badRequest, unsupported } from '../unsupported.ts';
 import { withoutAbsent } from '../without-absent.ts';
@@ -211,17 +212,7 @@ function decodeTools(value: unknown): readonly ToolDefinition[] | undefined {
   return tools.map((tool) => {
     const type = toObject(tool)?.['type'] ?? 'function';
     if (type !== 'function') throw unsupported('tools', `tools of type ${JSON.stringify(type)} cannot be translated`);
-    const named = toObject(toObject(tool)?.['function']);
-    const name = named?.['name'];
-    if (named === undefined || !isFilled(name)) throw badRequest('tools', 'a tool needs a function with a name');
-    return {
-      name,
-      ...withoutAbsent({
-        description: toText(named['description']),
-        parameters: toObject(named['parameters']),
-        strict: toFlag(named['strict']),
-      }),
-    };
+    return decodeFunctionTool(tool);
   });
 }
 
