@@ -1,5 +1,5 @@
-import type { JobFailure } from '../cluster/job.ts';
 import type { OperationFrame } from '../cluster/operation.ts';
+import { toJobFailure } from '../dialects/job-failure.ts';
 import { ClusterError, toClusterError } from '../errors/cluster-error.ts';
 
 /** How long a cancelled job may take to end before its lane, not its node, is given up. */
@@ -13,15 +13,4 @@ export function toLostError(nodeName: string, reason: string): ClusterError {
 /** An error that a node's host threw, as its operation's end. */
 export function toOperationEnd(thrown: unknown): Extract<OperationFrame, { type: 'end' }> {
   return { type: 'end', failure: toJobFailure(toClusterError(thrown)) };
-}
-
-function toJobFailure({ code, message, details }: ClusterError): JobFailure {
-  return {
-    cause: code === 'engine-unreachable' ? 'unreachable' : code === 'engine-failed' ? 'engine' : 'internal',
-    code,
-    message,
-    ...(details.engineStatus === undefined ? {} : { engineStatus: details.engineStatus }),
-    ...(details.engineMessage === undefined ? {} : { engineBody: details.engineMessage }),
-    ...(details.retryAfterMs === undefined ? {} : { retryAfterMs: details.retryAfterMs }),
-  };
 }

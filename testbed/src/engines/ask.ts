@@ -31,3 +31,20 @@ export interface Residence {
   /** Milliseconds after its last use; 0: goes at once; Infinity: stays. Absent: the engine's default. */
   readonly keepAliveMs?: number | undefined;
 }
+
+/** For vectors: a model that says nothing. */
+export function toEmbeddingAsk(model: string, prompt: string): Ask {
+  return {
+    model,
+    prompt,
+    prefixCached: false,
+    text: prompt,
+    afterTool: false,
+    maxTokens: 0,
+    stop: [],
+    tools: [],
+    toolChoice: 'none',
+    think: false,
+    formatted: false,
+  };
+}

@@ -1,3 +1,4 @@
+import { toEmbeddingAsk } from '../ask.ts';
 import { embed, normalise } from '../embedding.ts';
 import type { Exchange } from '../exchange.ts';
 import type { EngineParts } from '../scripted-engine.ts';
@@ -43,7 +44,7 @@ async function answerEmbed(exchange: Exchange, parts: EngineParts): Promise<void
     return;
   }
   if (!model.can.has('embedding')) throw new OllamaRefusal(501, NOT_SUPPORTED);
-  const turn = await parts.begin(exchange, toAsk(exchange.record.model, inputs.join('\n')), residence);
+  const turn = await parts.begin(exchange, toEmbeddingAsk(exchange.record.model, inputs.join('\n')), residence);
   turn.end();
   const dimensions = typeof body.dimensions === 'number' && body.dimensions > 0 ? body.dimensions : undefined;
   const vectors = inputs.map((input) => normalise(embed(input, model.embeddingLength).slice(0, dimensions)));
@@ -68,7 +69,7 @@ async function answerEmbeddings(exchange: Exchange, parts: EngineParts): Promise
   const residence = { numCtx, runner: key, keepAliveMs: readKeepAliveMs(body.keep_alive) };
   const prompt = typeof body.prompt === 'string' ? body.prompt : '';
   if (prompt !== '' && !model.can.has('embedding')) throw new OllamaRefusal(500, NOT_SUPPORTED);
-  const turn = await parts.begin(exchange, toAsk(exchange.record.model, prompt), residence);
+  const turn = await parts.begin(exchange, toEmbeddingAsk(exchange.record.model, prompt), residence);
   turn.end();
   // This older call does not normalise.
   sendOllamaJson(
@@ -76,22 +77,6 @@ async function answerEmbeddings(exchange: Exchange, parts: EngineParts): Promise
     200,
     JSON.stringify({ embedding: prompt === '' ? [] : embed(prompt, model.embeddingLength) }),
   );
-}
-
-function toAsk(model: string, prompt: string) {
-  return {
-    model,
-    prompt,
-    prefixCached: false,
-    text: prompt,
-    afterTool: false,
-    maxTokens: 0,
-    stop: [],
-    tools: [],
-    toolChoice: 'none',
-    think: false,
-    formatted: false,
-  } as const;
 }
 
 function readInputs(input: unknown): readonly string[] {

@@ -1,3 +1,4 @@
+import { toEmbeddingAsk } from '../ask.ts';
 import { embed, normalise, toBase64 } from '../embedding.ts';
 import type { Exchange } from '../exchange.ts';
 import type { EngineParts } from '../scripted-engine.ts';
@@ -20,24 +21,7 @@ export async function answerEmbeddings(exchange: Exchange, parts: EngineParts, t
   if (inputs.some((input) => countTokens(input) > context)) {
     throw new OpenAiRefusal(400, `This model's maximum context length is ${context} tokens.`);
   }
-  const prompt = inputs.join('\n');
-  const turn = await parts.begin(
-    exchange,
-    {
-      model: model.name,
-      prompt,
-      prefixCached: false,
-      text: prompt,
-      afterTool: false,
-      maxTokens: 0,
-      stop: [],
-      tools: [],
-      toolChoice: 'none',
-      think: false,
-      formatted: false,
-    },
-    { runner: '' },
-  );
+  const turn = await parts.begin(exchange, toEmbeddingAsk(model.name, inputs.join('\n')), { runner: '' });
   turn.end();
   const dimensions = typeof body.dimensions === 'number' ? body.dimensions : undefined;
   const data = inputs.map((input, index) => {
