@@ -15,6 +15,12 @@ export interface Dialect {
   readonly name: DialectName;
 
   /**
+   * The parsed body with its keys spelled as the dialect defines them; the very same value where they are already. What follows
+   * works on this, and so does the engine.
+   */
+  withExactKeys(endpoint: EndpointName, body: unknown): unknown;
+
+  /**
    * What scheduling must know of a request, and the refusals that the dialect's own server gives without asking a model.
    * `body` is the parsed JSON. Throws `bad-request` (or `model-not-found` where the server says so) with that server's own words.
    */

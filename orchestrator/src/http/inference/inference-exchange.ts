@@ -68,12 +68,13 @@ export class InferenceExchange implements RunningRequest {
         stopDeadline = this.#deps.clock.schedule(deadlineMs, () => this.#abort(deadlineExceeded(deadlineMs)));
       }
       const body = await this.#deps.bodies.read(incoming);
-      const parsed = parseJson(body, this.#deps.maxJsonDepth);
+      const written = parseJson(body, this.#deps.maxJsonDepth);
+      const parsed = dialects[endpoints[this.#options.endpoint].dialect].withExactKeys(this.#options.endpoint, written);
       const facts = this.#inspect(parsed);
       const request: InferenceRequest = {
         requestId: this.#requestId,
         facts,
-        body: this.#options.alwaysStream ? withStream(body, parsed) : body,
+        body: this.#toSend(body, { parsed, isRewritten: parsed !== written }),
         priority: options.priority,
         receivedAt,
         deadlineMs,
@@ -96,6 +97,16 @@ export class InferenceExchange implements RunningRequest {
     const { endpoint, alwaysStream } = this.#options;
     const facts = dialects[endpoints[endpoint].dialect].inspectRequest(endpoint, parsed);
     return alwaysStream && facts.action === 'run' ? { ...facts, stream: true } : facts;
+  }
+
+  /** The client's bytes, unless the engine would read them otherwise than they were judged. */
+  #toSend(body: Buffer, read: { readonly parsed: unknown; readonly isRewritten: boolean }): Uint8Array {
+    const fields = read.parsed as Readonly<Record<string, unknown>>;
+    const { alwaysStream } = this.#options;
+    if (alwaysStream && fields['stream'] !== undefined && fields['stream'] !== true) {
+      return Buffer.from(JSON.stringify({ ...fields, stream: true }));
+    }
+    return read.isRewritten ? Buffer.from(JSON.stringify(read.parsed)) : body;
   }
 
   async #respond(request: InferenceRequest, parsed: unknown): Promise<void> {
@@ -187,13 +198,6 @@ function deadlineExceeded(deadlineMs: number): ClusterError {
     'deadline-exceeded',
     `the answer was not ready within ${deadlineMs} ms (x-waggle-deadline-ms)`,
   );
-}
-
-function withStream(body: Buffer, parsed: unknown): Uint8Array {
-  const fields = parsed as Readonly<Record<string, unknown>>;
-  return fields['stream'] === undefined || fields['stream'] === true
-    ? body
-    : Buffer.from(JSON.stringify({ ...fields, stream: true }));
 }
 
 function encodingOf(parsed: unknown): 'float' | 'base64' {

@@ -44,6 +44,28 @@ describe('native answers', () => {
     });
   });
 
+  it.each([
+    [
+      '/api/chat',
+      { Model: 'tiny', Messages: [{ Role: 'user', Content: 'hi' }], Stream: false, Options: { num_ctx: 9 } },
+    ],
+    ['/v1/chat/completions', { model: 'other', MODEL: 'tiny', Messages: [{ Role: 'user', content: 'hi' }] }],
+  ])('judges keys of any case as the engine reads them: %s', async (path, body) => {
+    await using server = await startTestServer({
+      script: async function* () {
+        yield text('{}', true);
+      },
+    });
+    await send(server.port, path, { body });
+    const { request } = await server.inference.asked();
+    expect(request.facts).toMatchObject({ model: 'tiny', action: 'run', stream: false, promptTokens: 5 });
+    expect(JSON.parse(Buffer.from(request.body).toString())).toEqual({
+      model: 'tiny',
+      messages: [{ role: 'user', content: 'hi' }],
+      ...(path === '/api/chat' ? { stream: false, options: { num_ctx: 9 } } : {}),
+    });
+  });
+
   it('sends each batch of a stream when it comes', async () => {
     const read = Promise.withResolvers<void>();
     await using server = await startTestServer({

@@ -1,4 +1,5 @@
 import { checkText } from '@waggle/shared/dialects/go-json.ts';
+import { withExactModelKeys } from '@waggle/shared/dialects/ollama/body-keys.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { deleteModel } from '../../operations/delete-model.ts';
 import type { OperationRunner } from '../../operations/operation-runner.ts';
@@ -30,7 +31,7 @@ export function ollamaModelRoutes(deps: ModelRouteDeps): readonly Route[] {
 
 function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
-    const fields = await readObject(context);
+    const fields = await readFields(context, readObject);
     const model = nameOf(fields, 'ShowRequest');
     if (model === '') throw modelRequired();
     const shown = await showModel(model, fields, { cluster, runner, signal: context.req.raw.signal });
@@ -45,7 +46,7 @@ function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
 
 function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
-    const fields = await readObject(context);
+    const fields = await readFields(context, readObject);
     const model = nameOf(fields, 'DeleteRequest');
     if (model === '') throw modelRequired();
     if (!isModelName(model))
@@ -64,8 +65,13 @@ function createPull({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   };
 }
 
+/** What is judged is what the engine is sent: the keys of a body count whatever their case, as they do there. */
+async function readFields(context: HttpContext, readObject: ReadObject): Promise<JsonObject> {
+  return withExactModelKeys(await readObject(context));
+}
+
 async function readNamed(context: HttpContext, readObject: ReadObject): Promise<JsonObject> {
-  const fields = await readObject(context);
+  const fields = await readFields(context, readObject);
   if (isModelName(nameOf(fields, 'PullRequest'))) return fields;
   throw new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
 }

@@ -1,5 +1,6 @@
 import type { Dialect } from '../dialect.ts';
 import { createAnswerEncoder } from './answer-encoder.ts';
+import { withExactKeys } from './body-keys.ts';
 import { classifyError } from './classify-error.ts';
 import { contentType } from './content-type.ts';
 import { decodeRequest } from './decode-request.ts';
@@ -11,6 +12,7 @@ import { renderError, renderStreamError } from './render-error.ts';
 
 export const ollama: Dialect = {
   name: 'ollama',
+  withExactKeys,
   inspectRequest,
   decodeRequest,
   encodeRequest,
