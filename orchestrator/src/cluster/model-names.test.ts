@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nearestNames, splitNodeSuffix, toModelKey } from './model-names.ts';
+import { isModelName, nearestNames, splitNodeSuffix, toModelKey } from './model-names.ts';
 
 describe('toModelKey', () => {
   it.each([
@@ -9,8 +9,68 @@ describe('toModelKey', () => {
     ['qwen3:4b', 'qwen3:4b'],
     ['registry.example:5000/team/model', 'registry.example:5000/team/model:latest'],
     ['hf.co/org/repo:Q4_K_M', 'hf.co/org/repo:q4_k_m'],
+    [' llama3.2\n', 'llama3.2:latest'],
+    ['library/llama3.2', 'llama3.2:latest'],
+    ['Registry.Ollama.ai/Library/llama3.2:1b', 'llama3.2:1b'],
+    ['https://registry.ollama.ai/library/llama3.2', 'llama3.2:latest'],
+    ['registry.ollama.ai/team/model', 'team/model:latest'],
+    ['library/library/llama3.2', 'library/library/llama3.2:latest'],
+    ['ollama.com/library/llama3.2', 'ollama.com/library/llama3.2:latest'],
+    ['library/', 'library/:latest'],
+    ['Some Org/A Model.gguf', 'some org/a model.gguf:latest'],
   ])('%s is %s', (name, key) => {
     expect(toModelKey(name)).toBe(key);
+  });
+});
+
+describe('isModelName', () => {
+  it.each([
+    'llama3.2',
+    ' voice\t',
+    '_voice',
+    'voice:LATEST',
+    'hf.co/x/y',
+    'hf.co/org/Repo-GGUF:Q4_K_M',
+    'localhost:5000/a/b',
+    'http://registry.example/a/b',
+    'a-/voice',
+    'org/Model-Name.gguf',
+    'x'.repeat(80),
+    `voice:${'x'.repeat(80)}`,
+  ])('%j', (name) => {
+    expect(isModelName(name)).toBe(true);
+  });
+
+  it.each([
+    '',
+    ' ',
+    'voice:',
+    ':latest',
+    'voice: latest',
+    'a/b/c/d',
+    'a//b',
+    '/voice',
+    'voice/',
+    '../voice',
+    '-voice',
+    '.voice',
+    'voice:-x',
+    'vöice',
+    'a b',
+    'voice\\x',
+    'voi\0ce',
+    'voice@desk',
+    'voice:a:b',
+    'x.y/z',
+    'a:5000/voice',
+    'h:80/n/m:t/x',
+    'a/vo+ice',
+    'registry.ollama.ai/voice',
+    'x'.repeat(81),
+    `voice:${'x'.repeat(81)}`,
+    'x'.repeat(10_000_000),
+  ])('not %j', (name) => {
+    expect(isModelName(name)).toBe(false);
   });
 });
 

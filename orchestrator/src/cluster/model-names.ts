@@ -1,7 +1,29 @@
+/** Longer names are nobody's. */
+const longestName = 1_024;
+
 /** The key two spellings of one model share: case is ignored, and a missing tag means `latest`. */
 export function toModelKey(name: string): string {
-  return withTag(name.toLowerCase());
+  return withTag(toShortName(name).toLowerCase());
 }
+
+const defaultHost = /^(?:[a-z]+:\/\/)?registry\.ollama\.ai\/(?=[^/]+\/[^/]+$)/i;
+const defaultNamespace = /^library\/(?=[^/]+$)/i;
+
+/** The name without blanks around it, and without the host and the namespace that Ollama puts before a name that has none. */
+export function toShortName(name: string): string {
+  const trimmed = name.trim();
+  return trimmed.includes('/') ? trimmed.replace(defaultHost, '').replace(defaultNamespace, '') : trimmed;
+}
+
+/** What Ollama takes for the name of a model, whether there is one of that name or not: `[[host/]namespace/]model[:tag]`. */
+export function isModelName(name: string): boolean {
+  if (name.length > longestName) return false;
+  const bare = name.trim().replace(/^[^/]*?:\/\//, '');
+  return modelName.test(bare);
+}
+
+const part = (others: string) => `[\\w][\\w${others}]{0,79}`;
+const modelName = new RegExp(`^(?:(?:[\\w][\\w.:-]{0,349}/)?${part('-')}/)?${part('.-')}(?::${part('.-')})?$`);
 
 /** The name with its tag, which is `latest` if it has none. */
 export function withTag(name: string): string {
@@ -33,9 +55,9 @@ const longestCompared = 128;
 
 function bareName(name: string): string {
   return name
+    .slice(0, longestCompared)
     .toLowerCase()
-    .replace(/:latest$/, '')
-    .slice(0, longestCompared);
+    .replace(/:latest$/, '');
 }
 
 /** Levenshtein distance, two rows. */

@@ -38,7 +38,9 @@ export class ClusterInference implements Inference {
       return this.#start(request, record, resolveModel(request.facts.model, this.#registry, this.#aliases()), signal);
     } catch (thrown) {
       const error = toClusterError(thrown);
-      if (error.code !== 'model-not-found' || !this.#isSettling) return this.#refuse(request, record, error);
+      // What could be no name may still be one in the list of an engine that is on its way.
+      const isUnknown = error.code === 'model-not-found' || error.code === 'bad-request';
+      if (!isUnknown || !this.#isSettling) return this.#refuse(request, record, error);
       return { record, [Symbol.asyncIterator]: () => this.#settle(request, record, signal) };
     }
   }

@@ -65,6 +65,23 @@ describe('resolveModel', () => {
     expect(refusalOf(() => resolve('qwen3@nowhere'))).toMatchObject({ code: 'model-not-found' });
   });
 
+  it.each(['voice:', 'a/b/c/d', 'vöice', 'a b', '@desk', 'x'.repeat(81)])('%s is no name', (name) => {
+    const { cluster, resolve } = setUp();
+    cluster.join('garage', named('llama3.2:latest'));
+    expect(refusalOf(() => resolve(name))).toMatchObject({ code: 'bad-request', message: 'invalid model name' });
+  });
+
+  it.each(['A Model', 'org/Model-Name.gguf', 'a/b/c/d/e.gguf', 'Ünlike'])(
+    '%s is one where an engine lists it',
+    (name) => {
+      const { cluster, resolve } = setUp({ 'odd/name/of/an/alias': [name] });
+      cluster.join('garage', named(name));
+      expect(resolve(name).targets).toHaveLength(1);
+      expect(resolve(`${name}@garage`)).toEqual({ ...resolve(name), onlyNode: 'garage' });
+      expect(resolve('odd/name/of/an/alias')).toEqual(resolve(name));
+    },
+  );
+
   it('hints at the nearest names, where any is near', () => {
     const { cluster, resolve } = setUp();
     cluster.join('garage', named('llama3.2:latest'));

@@ -1,5 +1,5 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { splitNodeSuffix, toModelKey } from '../cluster/model-names.ts';
+import { isModelName, splitNodeSuffix, toModelKey } from '../cluster/model-names.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 
 /** Where a request may go: model keys in order of preference, perhaps on one node only. */
@@ -10,7 +10,10 @@ export interface ResolvedModel {
 
 export type Aliases = ReadonlyMap<string, readonly string[]>;
 
-/** An exact name wins, then an alias, then `model@node`. Throws `model-not-found` with the nearest names as hint. */
+/**
+ * An exact name wins, then an alias, then `model@node`. Throws `model-not-found` with the nearest names as hint, or `bad-request`
+ * for what could not be a name. A name that an engine lists is one, whatever it looks like.
+ */
 export function resolveModel(
   name: string,
   registry: Pick<NodeRegistry, 'places' | 'node' | 'nearest'>,
@@ -30,8 +33,16 @@ export function resolveModel(
     if (node !== undefined && registry.places(target).some((served) => served.engine.node === node))
       return { targets: [target], onlyNode: node.name };
   }
+  throw toUnknownModel(name, name, registry);
+}
+
+/** Why there is no model of this name. `shown` is the name as the client is told it. */
+export function toUnknownModel(name: string, shown: string, registry: Pick<NodeRegistry, 'nearest'>): ClusterError {
+  const isName = isModelName(splitNodeSuffix(name)?.model ?? name);
   const nearest = registry.nearest(name);
-  const details =
-    nearest.length > 0 ? { hint: `did you mean ${nearest.join(' or ')}?`, param: 'model' } : { param: 'model' };
-  throw new ClusterError('model-not-found', `model '${name}' not found`, { details });
+  const hint = nearest.length > 0 ? { hint: `did you mean ${nearest.join(' or ')}?` } : {};
+  const details = { ...hint, param: 'model' };
+  return isName
+    ? new ClusterError('model-not-found', `model '${shown}' not found`, { details })
+    : new ClusterError('bad-request', 'invalid model name', { details });
 }

@@ -1,5 +1,5 @@
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { withTag } from '../cluster/model-names.ts';
+import { toShortName, withTag } from '../cluster/model-names.ts';
 import type { ServedModelView } from '../cluster/views.ts';
 import type { OperationAnswer, OperationRunner } from './operation-runner.ts';
 import { managesModels, type OperationCluster, placesOf } from './places.ts';
@@ -43,6 +43,6 @@ function placesToShow(model: string, cluster: OperationCluster): readonly Served
   } catch (thrown) {
     const { code, details } = toClusterError(thrown);
     if (code !== 'model-not-found') throw thrown;
-    throw new ClusterError(code, `model '${withTag(model)}' not found`, { details });
+    throw new ClusterError(code, `model '${withTag(toShortName(model))}' not found`, { details });
   }
 }

@@ -24,6 +24,11 @@ export function isFilled(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
+/** More than blanks. */
+export function isNamed(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
+}
+
 /** A JSON text as an object; undefined if it is not one. */
 export function parseObject(text: string): JsonObject | undefined {
   const first = text.trimStart().at(0);

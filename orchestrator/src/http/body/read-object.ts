@@ -1,19 +1,20 @@
-import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { wrongBody } from '@waggle/shared/dialects/go-json.ts';
+import { isObject, type JsonObject } from '@waggle/shared/dialects/json-value.ts';
 import type { HttpContext } from '../route.ts';
 import type { BodyReader } from './body-reader.ts';
 import { parseJson } from './parse-json.ts';
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Reads a small request's body as a JSON object, whatever content type it claims. Rejects with `bad-request`. */
-export type ReadObject = (context: HttpContext) => Promise<JsonObject>;
+/**
+ * Reads a small request's body as a JSON object, whatever content type it claims; null is an empty one. `struct` is what Ollama
+ * calls the request. Rejects with `bad-request`.
+ */
+export type ReadObject = (context: HttpContext, struct: string) => Promise<JsonObject>;
 
 export function createReadObject(bodies: BodyReader, maxJsonDepth: number): ReadObject {
-  return async ({ env }) => {
+  return async ({ env }, struct) => {
     const value = parseJson(await bodies.read(env.incoming), maxJsonDepth);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new ClusterError('bad-request', 'the request body must be a JSON object');
-    }
-    return value as JsonObject;
+    if (value === null) return {};
+    if (!isObject(value)) throw wrongBody(value, `api.${struct}`);
+    return value;
   };
 }

@@ -167,7 +167,12 @@ describe('/api/show', () => {
     [{}, 400, 'model is required'],
     [{ model: 'absent' }, 404, "model 'absent:latest' not found"],
     [{ model: 5 }, 400, 'json: cannot unmarshal number into Go struct field ShowRequest.model of type string'],
-    [[], 400, 'the request body must be a JSON object'],
+    [{ model: ' ', name: 'tiny' }, 400, 'model is required'],
+    [{ Model: 'library/Absent ' }, 404, "model 'Absent:latest' not found"],
+    [{ model: 'tiny:' }, 400, 'invalid model name'],
+    [{ model: null }, 400, 'model is required'],
+    [null, 400, 'model is required'],
+    [[], 400, 'json: cannot unmarshal array into Go value of type api.ShowRequest'],
   ])('of %j is %i', async (body, status, error) => {
     await using server = await startTestServer({ nodes });
     const reply = await send(server.port, '/api/show', { body });

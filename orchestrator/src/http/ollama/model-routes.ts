@@ -1,12 +1,14 @@
 import { checkText } from '@waggle/shared/dialects/go-json.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
 import { withExactModelKeys } from '@waggle/shared/dialects/ollama/body-keys.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { isModelName, splitNodeSuffix } from '../../cluster/model-names.ts';
 import { deleteModel } from '../../operations/delete-model.ts';
 import type { OperationRunner } from '../../operations/operation-runner.ts';
 import { type NodeChoice, type OperationCluster, pullTarget } from '../../operations/places.ts';
 import { type PullLine, pullModel } from '../../operations/pull-model.ts';
 import { showModel } from '../../operations/show-model.ts';
-import type { JsonObject, ReadObject } from '../body/read-object.ts';
+import type { ReadObject } from '../body/read-object.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { AdminGuard } from '../middleware/admin-guard.ts';
 import { ndjsonResponse } from '../ndjson-response.ts';
@@ -31,9 +33,9 @@ export function ollamaModelRoutes(deps: ModelRouteDeps): readonly Route[] {
 
 function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
-    const fields = await readFields(context, readObject);
+    const fields = await readFields(context, { readObject, struct: 'ShowRequest' });
     const model = nameOf(fields, 'ShowRequest');
-    if (model === '') throw modelRequired();
+    if (model.trim() === '') throw modelRequired();
     const shown = await showModel(model, fields, { cluster, runner, signal: context.req.raw.signal });
     if (shown.form === 'report') return jsonResponse(describeReport(shown.place));
     const { status, contentType, body } = shown.answer;
@@ -46,10 +48,10 @@ function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
 
 function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
-    const fields = await readFields(context, readObject);
+    const fields = await readFields(context, { readObject, struct: 'DeleteRequest' });
     const model = nameOf(fields, 'DeleteRequest');
-    if (model === '') throw modelRequired();
-    if (!isModelName(model))
+    if (model.trim() === '') throw modelRequired();
+    if (!isName(model))
       throw new ClusterError('bad-request', `name "${model}" is invalid`, { details: { param: 'model' } });
     await deleteModel(model, { cluster, runner, signal: context.req.raw.signal });
     return new Response(null, { status: 200, headers: { 'content-length': '0' } });
@@ -66,13 +68,16 @@ function createPull({ cluster, runner, readObject }: ModelRouteDeps): Handler {
 }
 
 /** What is judged is what the engine is sent: the keys of a body count whatever their case, as they do there. */
-async function readFields(context: HttpContext, readObject: ReadObject): Promise<JsonObject> {
-  return withExactModelKeys(await readObject(context));
+async function readFields(
+  context: HttpContext,
+  { readObject, struct }: { readonly readObject: ReadObject; readonly struct: string },
+): Promise<JsonObject> {
+  return withExactModelKeys(await readObject(context, struct));
 }
 
 async function readNamed(context: HttpContext, readObject: ReadObject): Promise<JsonObject> {
-  const fields = await readFields(context, readObject);
-  if (isModelName(nameOf(fields, 'PullRequest'))) return fields;
+  const fields = await readFields(context, { readObject, struct: 'PullRequest' });
+  if (isName(nameOf(fields, 'PullRequest'))) return fields;
   throw new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
 }
 
@@ -103,7 +108,7 @@ function modelRequired(): ClusterError {
   return new ClusterError('bad-request', 'model is required', { details: { param: 'model' } });
 }
 
-/** What may go into a registry path or an engine's store: no way up, no blanks, nothing absolute. */
-function isModelName(name: string): boolean {
-  return /^[\w][\w.:/@-]{0,511}$/.test(name) && !name.includes('..') && !name.includes('//');
+/** What may go into a registry path or an engine's store, perhaps of one node: no way up, no blanks inside, nothing absolute. */
+function isName(name: string): boolean {
+  return isModelName(splitNodeSuffix(name)?.model ?? name);
 }

@@ -109,6 +109,15 @@ describe('facts', () => {
   });
 });
 
+test.each([
+  ['ollama.generate', 404, "model ' ' not found"],
+  ['ollama.embed', 404, "model ' ' not found"],
+  ['ollama.chat', 400, 'model is required'],
+  ['ollama.embeddings', 400, 'model is required'],
+] as const)('a name of blanks is none: %s', (endpoint, httpStatus, message) => {
+  expect(errorOf(() => inspectRequest(endpoint, { model: ' ' }))).toMatchObject({ httpStatus, message });
+});
+
 test.each(['num_batch', 'num_gpu', 'main_gpu', 'num_thread'])('an %s that no runner starts with is refused', (name) => {
   const inspect = (value: number) => () =>
     inspectRequest('ollama.generate', { model: 'm', prompt: 'a', options: { [name]: value } });

@@ -2,7 +2,7 @@ import type { EndpointName } from '../../chat/endpoints.ts';
 import type { Capability } from '../../cluster/model.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import { checkFlag, checkInteger, checkText, wrongBody, wrongType } from '../go-json.ts';
-import { isFilled, isObject, type JsonObject } from '../json-value.ts';
+import { isFilled, isNamed, isObject, type JsonObject } from '../json-value.ts';
 import { countCharacters, imageTokens, toTokens } from '../prompt-size.ts';
 import type { RequestFacts } from '../request-facts.ts';
 import { checkFormat, checkTopLogprobs, readKeepAlive, readThink } from './field-values.ts';
@@ -47,7 +47,7 @@ function inspectChat(body: JsonObject): RequestFacts {
   }
   if (prompt.images > 0) needs.push('vision');
   if (common.thinks) needs.push('thinking');
-  if (!isFilled(model)) throw modelRequired();
+  if (!isNamed(model)) throw modelRequired();
   const isEmpty = prompt.count === 0;
   if (!isEmpty) checkFormat(body['format']);
   return toFacts('ollama.chat', model, common, {
@@ -117,7 +117,7 @@ function inspectGenerate(body: JsonObject): RequestFacts {
   const contextTokens = countContext(context);
   const images = countImages(body['images'], 'GenerateRequest.images');
   const common = inspectCommon(body, 'GenerateRequest');
-  if (!isFilled(model)) throw modelNotFound();
+  if (!isNamed(model)) throw modelNotFound(model);
   const isEmpty = !isFilled(prompt);
   if (raw === true && !(isEmpty && common.keepAliveSeconds === 0)) checkRaw(template, system, contextTokens);
   if (!isEmpty) checkFormat(body['format']);
@@ -155,7 +155,7 @@ function inspectEmbed(body: JsonObject): RequestFacts {
   checkFlag(body['truncate'], 'EmbedRequest.truncate');
   checkInteger(body['dimensions'], 'EmbedRequest.dimensions');
   const common = inspectCommon(body, 'EmbedRequest');
-  if (!isFilled(model)) throw modelNotFound();
+  if (!isNamed(model)) throw modelNotFound(model);
   const texts = toTexts(input);
   let characters = 0;
   for (const text of texts) characters += text.length;
@@ -181,7 +181,7 @@ function inspectEmbeddings(body: JsonObject): RequestFacts {
   checkText(model, 'EmbeddingRequest.model');
   checkText(prompt, 'EmbeddingRequest.prompt');
   const common = inspectCommon(body, 'EmbeddingRequest');
-  if (!isFilled(model)) throw modelRequired();
+  if (!isNamed(model)) throw modelRequired();
   return toFacts('ollama.embeddings', model, common, {
     stream: false,
     isEmpty: !isFilled(prompt),
@@ -263,6 +263,6 @@ function modelRequired(): ClusterError {
   return new ClusterError('bad-request', 'model is required', { details: { param: 'model' } });
 }
 
-function modelNotFound(): ClusterError {
-  return new ClusterError('model-not-found', "model '' not found");
+function modelNotFound(model: unknown): ClusterError {
+  return new ClusterError('model-not-found', `model '${typeof model === 'string' ? model : ''}' not found`);
 }

@@ -54,7 +54,7 @@ const format = z
 const images = z.array(z.string().nullable()).nullish().describe('Base64, without a data: prefix.');
 
 const generation = {
-  model: z.string().min(1),
+  model: z.string().regex(/\S/),
   stream: flag.describe('True unless told.'),
   format,
   keep_alive: keepAlive,
@@ -100,7 +100,7 @@ const generateRequest = z.looseObject({
 });
 
 const embedRequest = z.looseObject({
-  model: z.string().min(1),
+  model: z.string().regex(/\S/),
   input: z.union([z.string(), z.array(z.string())]).nullish(),
   truncate: flag,
   dimensions: integer,
@@ -109,7 +109,7 @@ const embedRequest = z.looseObject({
 });
 
 const embeddingsRequest = z.looseObject({
-  model: z.string().min(1),
+  model: z.string().regex(/\S/),
   prompt: text,
   keep_alive: keepAlive,
   options,

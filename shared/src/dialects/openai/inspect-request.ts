@@ -3,7 +3,7 @@ import type { Capability } from '../../cluster/model.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import { parseGoDuration } from '../../streams/go-duration.ts';
 import { checkFlag, checkInteger, checkNumber, checkText, wrongBody, wrongType } from '../go-json.ts';
-import { isFilled, isObject, type JsonObject } from '../json-value.ts';
+import { isFilled, isNamed, isObject, type JsonObject } from '../json-value.ts';
 import { countCharacters, imageTokens, toTokens } from '../prompt-size.ts';
 import type { RequestFacts } from '../request-facts.ts';
 
@@ -56,7 +56,7 @@ function inspectChat(body: JsonObject): RequestFacts {
   if (prompt.images > 0) needs.push('vision');
   if (prompt.hasAudio) needs.push('audio');
   if (asksToThink(body)) needs.push('thinking');
-  if (!isFilled(model)) throw modelRequired();
+  if (!isNamed(model)) throw modelRequired();
   return toFacts('openai.chat', model, body, {
     needs,
     promptTokens: toTokens(characters) + prompt.images * imageTokens,
@@ -123,8 +123,7 @@ function inspectCompletion(body: JsonObject): RequestFacts {
   checkSampling(body, struct);
   checkInteger(body['logprobs'], 'CompletionRequest.logprobs');
   const tokens = measurePrompt(body['prompt']);
-  if (!isFilled(model))
-    throw new ClusterError('model-not-found', "model '' not found", { details: { param: 'model' } });
+  if (!isNamed(model)) throw modelNotFound(model);
   return toFacts('openai.completions', model, body, {
     needs: isFilled(suffix) ? ['completion', 'insert'] : ['completion'],
     promptTokens: tokens + (typeof suffix === 'string' ? toTokens(suffix.length) : 0),
@@ -164,8 +163,7 @@ function inspectEmbeddings(body: JsonObject): RequestFacts {
   }
   if (input === undefined || input === null || (Array.isArray(input) && input.length === 0)) throw wrongInput('');
   if (typeof input !== 'string' && !Array.isArray(input)) throw wrongInput(' type');
-  if (!isFilled(model))
-    throw new ClusterError('model-not-found', "model '' not found", { details: { param: 'model' } });
+  if (!isNamed(model)) throw modelNotFound(model);
   const isTokens = typeof input !== 'string' && typeof input[0] === 'number';
   return toFacts('openai.embeddings', model, body, {
     needs: ['embedding'],
@@ -244,6 +242,11 @@ function readKeepAlive(value: unknown): number | undefined {
 
 function positive(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 1 ? value : undefined;
+}
+
+function modelNotFound(model: unknown): ClusterError {
+  const shown = typeof model === 'string' ? model : '';
+  return new ClusterError('model-not-found', `model '${shown}' not found`, { details: { param: 'model' } });
 }
 
 function modelRequired(): ClusterError {

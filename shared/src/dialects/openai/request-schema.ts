@@ -7,7 +7,7 @@ const integer = z.int().nullish();
 const anyNumber = z.number().nullish();
 
 const generation = {
-  model: z.string().min(1),
+  model: z.string().regex(/\S/),
   stream: flag,
   stream_options: z.looseObject({ include_usage: flag }).nullish(),
   max_tokens: integer,
@@ -52,7 +52,7 @@ const completionRequest = z.looseObject({
 });
 
 const embeddingsRequest = z.looseObject({
-  model: z.string().min(1),
+  model: z.string().regex(/\S/),
   input: z.union([z.string(), z.array(z.unknown()).min(1)]).describe('A text, several, a list of tokens or several.'),
   dimensions: integer,
   encoding_format: z.union([z.literal(''), z.string().regex(/^(?:float|base64)$/i)]).nullish(),
