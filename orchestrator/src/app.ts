@@ -4,6 +4,7 @@ import type { ExpectedNodes } from './cluster/expected-nodes.ts';
 import type { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { BodyReader } from './http/body/body-reader.ts';
+import { JsonParser } from './http/body/parse-json.ts';
 import { createReadObject } from './http/body/read-object.ts';
 import { type ClusterRouteDeps, clusterRoutes } from './http/cluster/cluster-routes.ts';
 import { healthRoutes } from './http/cluster/health-routes.ts';
@@ -63,8 +64,12 @@ export function createApp(deps: AppDeps): ServedApp {
   const cors = createCors(server.origins);
   const failures = new FailureRenderer(logger);
   const pulse = new Pulse(clock, Math.min(longestBeatMs, server.readTimeoutMs / 4));
-  const bodies = new BodyReader({ maxBytes: limits.maxBodyBytes, timeoutMs: server.readTimeoutMs }, pulse);
-  const readObject = createReadObject(bodies, limits.jsonDepth);
+  const bodies = new BodyReader(
+    { maxBytes: limits.maxBodyBytes, heldBytes: limits.heldBytes, timeoutMs: server.readTimeoutMs },
+    pulse,
+  );
+  const json = new JsonParser({ depth: limits.jsonDepth, values: limits.jsonValues });
+  const readObject = createReadObject(bodies, json);
   const adminOnly = createAdminGuard({ adminToken: deps.adminToken, remoteAdmin: server.remoteAdmin });
   const runner = new OperationRunner(limits.operationsPerNode);
   const generations = new InferenceEdge({
@@ -78,7 +83,7 @@ export function createApp(deps: AppDeps): ServedApp {
     clock,
     logger,
     pulse,
-    maxJsonDepth: limits.jsonDepth,
+    json,
     writeTimeoutMs: server.writeTimeoutMs,
   });
 

@@ -45,6 +45,7 @@ export interface LimitsConfig {
   readonly streamBufferBytes: number;
   readonly nodeBufferBytes: number;
   readonly jsonDepth: number;
+  readonly jsonValues: number;
   readonly lanesPerNode: number;
   readonly nodes: number;
   readonly operationsPerNode: number;

@@ -66,7 +66,7 @@ const limitsSchema = z.strictObject({
   maxBodyBytes: size('1KiB', '1GiB').prefault('64MiB').describe('Largest request body.'),
   heldBytes: size('1KiB', '1TiB')
     .prefault('256MiB')
-    .describe('Most bytes of request bodies kept for held requests and retries.'),
+    .describe('Most bytes of request bodies kept in memory: for held requests, and for those that are answered.'),
   streamBufferBytes: size('1KiB', '1GiB')
     .prefault('1MiB')
     .describe('Most bytes of one answer waiting for a slow client before its engine is slowed down.'),
@@ -74,6 +74,9 @@ const limitsSchema = z.strictObject({
     .prefault('64MiB')
     .describe('Most bytes of all answers of one engine waiting for slow clients.'),
   jsonDepth: wholeNumber(4, 1_000).prefault(128).describe('Deepest nesting of a JSON body.'),
+  jsonValues: wholeNumber(1_000, 1_000_000_000)
+    .prefault(500_000)
+    .describe('Most values of a JSON body; an object or list counts 3, a text or name 10, as they cost to read.'),
   lanesPerNode: wholeNumber(1, 100_000).prefault(1_024).describe('Most lanes (slots) one node may open.'),
   nodes: wholeNumber(1, 100_000).prefault(1_024).describe('Most nodes in the cluster.'),
   operationsPerNode: wholeNumber(1, 100)

@@ -75,6 +75,50 @@ describe.each(generationPaths)('a bad body on %s', (path) => {
     expect(statusCode).toBe(408);
   });
 
+  it('with more values than are read is refused', async () => {
+    await using server = await startTestServer({ ...answered, limits: { jsonValues: 1_000 } });
+    const reply = await send(server.port, path, { body: { ...chat, x: new Array(1_001).fill(1) } });
+    expect(reply.status).toBe(400);
+    expectDialectError(path, reply.json(), 'limits.jsonValues');
+  });
+
+  it('with a name that no model has is refused before anything remembers it', async () => {
+    await using server = await startTestServer(answered);
+    const reply = await send(server.port, path, { body: { ...chat, model: 'x'.repeat(100_000) } });
+    expect(reply.status).toBe(400);
+    expectDialectError(path, reply.json(), /^invalid model name$/);
+    expect(server.inference.runs).toEqual([]);
+  });
+
+  it('waits its turn in words while large ones fill the room, and small ones go on', async () => {
+    const go = Promise.withResolvers<void>();
+    await using server = await startTestServer({
+      script: async function* () {
+        await go.promise;
+        yield text('{"done":true}', true);
+      },
+      limits: { maxBodyBytes: 1_000_000, heldBytes: 1_000_000 },
+    });
+    const large = { ...chat, user: 'x'.repeat(600_000) };
+    const first = send(server.port, path, { body: large });
+    await server.inference.asked();
+    const refused = await send(server.port, path, { body: large });
+    expect(refused.status).toBe(503);
+    expect(refused.headers).toMatchObject({ 'retry-after': '1', connection: 'close' });
+    expectDialectError(path, refused.json(), 'limits.heldBytes');
+    const unannounced = start(server.port, path, { headers: { 'transfer-encoding': 'chunked' } });
+    unannounced.on('error', () => {});
+    const response = once(unannounced, 'response');
+    unannounced.end(JSON.stringify(large));
+    const [{ statusCode }] = await response;
+    expect(statusCode).toBe(503);
+    const small = send(server.port, path, { body: chat });
+    await server.inference.asked(2);
+    go.resolve();
+    expect([(await first).status, (await small).status]).toEqual([200, 200]);
+    expect((await send(server.port, path, { body: large })).status).toBe(200);
+  });
+
   it.each([
     ['x-waggle-priority', 'urgent'],
     ['x-waggle-deadline-ms', 'soon'],

@@ -5,30 +5,54 @@ import type { Pulse } from '../pulse.ts';
 
 export interface BodyLimits {
   readonly maxBytes: number;
+  /** Most bytes of all bodies together that were begun and not released. */
+  readonly heldBytes: number;
   /** Longest pause without a byte. */
   readonly timeoutMs: number;
 }
 
 /**
+ * So much of each body is free: small requests go on while large ones fill the room, and the usual request is not counted at all. Open
+ * connections are bounded, and so is their sum.
+ */
+const freeBytes = 65_536;
+
+/**
  * Reads request bodies by data events, bounded in bytes and in silence. A body that announces more than the bound is
- * refused before a byte of it is read. Rejects with `body-too-large`, `request-timeout` or `client-gone`.
+ * refused before a byte of it is read. Rejects with `body-too-large`, `request-timeout`, `client-gone`, or `overloaded` where the large
+ * bodies in memory leave no room for this one. Whoever was given a body says with `release` that it is let go.
  */
 export class BodyReader {
   readonly #limits: BodyLimits;
   readonly #pulse: Pulse;
+  #held = 0;
 
   constructor(limits: BodyLimits, pulse: Pulse) {
     this.#limits = limits;
     this.#pulse = pulse;
   }
 
+  /** Bytes of bodies in memory, without the free part of each. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** A body of this length is in memory no longer. */
+  release(length: number): void {
+    if (length > freeBytes) this.#held -= length - freeBytes;
+  }
+
   read(incoming: IncomingMessage): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const { maxBytes, timeoutMs } = this.#limits;
+      const { maxBytes, heldBytes, timeoutMs } = this.#limits;
       const pulse = this.#pulse;
       const announced = incoming.headers['content-length'];
       if (announced !== undefined && Number(announced) > maxBytes) {
         reject(tooLarge(maxBytes));
+        return;
+      }
+      if (announced !== undefined && this.#held + Number(announced) - freeBytes > heldBytes) {
+        reject(noRoom(heldBytes));
         return;
       }
       const chunks: Buffer[] = [];
@@ -45,6 +69,7 @@ export class BodyReader {
           resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytes));
         } else {
           chunks.length = 0;
+          this.release(bytes);
           reject(error);
         }
       };
@@ -57,9 +82,12 @@ export class BodyReader {
       pulse.join(watched);
       incoming.on('data', (chunk: Buffer) => {
         if (isSettled) return;
+        this.release(bytes);
         bytes += chunk.length;
+        if (bytes > freeBytes) this.#held += bytes - freeBytes;
         lastBeat = pulse.beats;
         if (bytes > maxBytes) settle(tooLarge(maxBytes));
+        else if (this.#held > heldBytes) settle(noRoom(heldBytes));
         else chunks.push(chunk);
       });
       incoming.on('end', () => settle());
@@ -72,6 +100,14 @@ export class BodyReader {
 
 function tooLarge(maxBytes: number): ClusterError {
   return new ClusterError('body-too-large', `the request body is larger than ${maxBytes} bytes (limits.maxBodyBytes)`);
+}
+
+function noRoom(heldBytes: number): ClusterError {
+  return new ClusterError(
+    'overloaded',
+    `the large requests that are being answered leave no room for this one (limits.heldBytes: ${heldBytes} bytes)`,
+    { details: { retryAfterMs: 1_000 } },
+  );
 }
 
 function silence(timeoutMs: number): string {

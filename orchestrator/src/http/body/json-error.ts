@@ -10,10 +10,28 @@ export function toJsonError(text: string, thrown: unknown): ClusterError {
   if (at === undefined || at >= text.trimEnd().length) return refuse('unexpected EOF', thrown);
   const line = text.slice(0, at).split('\n').length;
   const column = at - text.lastIndexOf('\n', at - 1);
-  const found = JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))
+  return refuse(
+    `invalid character '${showCharacter(text, at)}' at position ${at} (line ${line}, column ${column})`,
+    thrown,
+  );
+}
+
+/** The same for text of any length, which is not gone over a second time to find the place. */
+export function toShortJsonError(text: string, thrown: unknown): ClusterError {
+  if (!(thrown instanceof SyntaxError)) throw thrown;
+  const stated = /at position (\d+)/.exec(thrown.message)?.[1];
+  if (stated !== undefined && !thrown.message.startsWith('Unterminated')) {
+    const at = Number(stated);
+    if (at < text.length) return refuse(`invalid character '${showCharacter(text, at)}' at position ${at}`, thrown);
+  }
+  const token = /^Unexpected token '([\s\S]{1,2})'/.exec(thrown.message)?.[1];
+  return refuse(token === undefined ? 'unexpected EOF' : `invalid character '${showCharacter(token, 0)}'`, thrown);
+}
+
+function showCharacter(text: string, at: number): string {
+  return JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0))
     .slice(1, -1)
     .replace('\\"', '"');
-  return refuse(`invalid character '${found}' at position ${at} (line ${line}, column ${column})`, thrown);
 }
 
 function refuse(message: string, cause: SyntaxError): ClusterError {

@@ -2,7 +2,7 @@ import { wrongBody } from '@waggle/shared/dialects/go-json.ts';
 import { isObject, type JsonObject } from '@waggle/shared/dialects/json-value.ts';
 import type { HttpContext } from '../route.ts';
 import type { BodyReader } from './body-reader.ts';
-import { parseJson } from './parse-json.ts';
+import type { JsonParser } from './parse-json.ts';
 
 /**
  * Reads a small request's body as a JSON object, whatever content type it claims; null is an empty one. `struct` is what Ollama
@@ -10,9 +10,15 @@ import { parseJson } from './parse-json.ts';
  */
 export type ReadObject = (context: HttpContext, struct: string) => Promise<JsonObject>;
 
-export function createReadObject(bodies: BodyReader, maxJsonDepth: number): ReadObject {
+export function createReadObject(bodies: BodyReader, json: JsonParser): ReadObject {
   return async ({ env }, struct) => {
-    const value = parseJson(await bodies.read(env.incoming), maxJsonDepth);
+    const body = await bodies.read(env.incoming);
+    let value: unknown;
+    try {
+      value = json.isSmall(body) ? json.parse(body) : await json.parseLarge(body);
+    } finally {
+      bodies.release(body.length);
+    }
     if (value === null) return {};
     if (!isObject(value)) throw wrongBody(value, `api.${struct}`);
     return value;

@@ -5,6 +5,7 @@ import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { Inference } from '../../inference/inference.ts';
 import type { ModelResidency } from '../../operations/model-residency.ts';
 import type { BodyReader } from '../body/body-reader.ts';
+import type { JsonParser } from '../body/parse-json.ts';
 import type { FailureRenderer } from '../errors/failure-renderer.ts';
 import type { CorsHeaders } from '../middleware/cross-origin.ts';
 import type { Pulse } from '../pulse.ts';
@@ -25,7 +26,7 @@ export interface InferenceEdgeDeps {
   readonly logger: Logger;
   /** Beats for silent streams. */
   readonly pulse: Pulse;
-  readonly maxJsonDepth: number;
+  readonly json: JsonParser;
   readonly writeTimeoutMs: number;
 }
 

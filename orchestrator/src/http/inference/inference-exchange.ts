@@ -6,13 +6,12 @@ import { dialects } from '@waggle/shared/dialects/dialects.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer, InferenceRequest } from '../../inference/inference.ts';
-import { parseJson } from '../body/parse-json.ts';
 import { sendPlain, serverName } from '../errors/plain-answer.ts';
 import { sendAndHangUp } from '../errors/send-and-hang-up.ts';
 import type { RunningRequest } from '../running-requests.ts';
 import { type AnswerForm, AnswerWriter } from './answer-writer.ts';
 import type { InferenceEdgeDeps } from './inference-edge.ts';
-import { readRequestOptions } from './request-options.ts';
+import { type RequestOptions, readRequestOptions } from './request-options.ts';
 
 export interface ExchangeOptions {
   readonly endpoint: EndpointName;
@@ -26,6 +25,15 @@ export interface ExchangeOptions {
 const sseSilenceMs = 15_000;
 const printable = /^[\x20-\x7e]*$/;
 
+/** Far beyond any name there is; it is kept with the request, and said in the error. */
+const longestModelName = 1_024;
+
+/** What is known of a request once its body was read; a generation has begun by then. */
+interface Admitted {
+  readonly facts: RequestFacts;
+  readonly form: AnswerForm;
+}
+
 /** One client request for a generation: from its first byte to the close of its response. */
 export class InferenceExchange implements RunningRequest {
   readonly #deps: InferenceEdgeDeps;
@@ -37,6 +45,7 @@ export class InferenceExchange implements RunningRequest {
   #answer: Answer | undefined;
   #isStream = false;
   #isClosed = false;
+  #bodyBytes = 0;
 
   constructor(deps: InferenceEdgeDeps, options: ExchangeOptions) {
     this.#deps = deps;
@@ -59,6 +68,7 @@ export class InferenceExchange implements RunningRequest {
       stopDeadline?.();
       if (!outgoing.writableFinished) this.#abort(new ClusterError('client-gone', 'the client closed the connection'));
       this.#writer.closed();
+      this.#releaseBody();
       done();
     });
     try {
@@ -67,26 +77,45 @@ export class InferenceExchange implements RunningRequest {
       if (deadlineMs !== undefined) {
         stopDeadline = this.#deps.clock.schedule(deadlineMs, () => this.#abort(deadlineExceeded(deadlineMs)));
       }
-      const body = await this.#deps.bodies.read(incoming);
-      const written = parseJson(body, this.#deps.maxJsonDepth);
-      const parsed = dialects[endpoints[this.#options.endpoint].dialect].withExactKeys(this.#options.endpoint, written);
-      const facts = this.#inspect(parsed);
-      const request: InferenceRequest = {
-        requestId: this.#requestId,
-        facts,
-        body: this.#toSend(body, { parsed, isRewritten: parsed !== written }),
-        priority: options.priority,
-        receivedAt,
-        deadlineMs,
-        client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
-        traceparent: options.traceparent,
-        hops: options.hops,
-        answer: 'native',
-      };
-      await this.#respond(request, parsed);
+      await this.#respond(await this.#admit(options, receivedAt));
     } catch (thrown) {
       this.#fail(thrown);
     }
+  }
+
+  /** Takes the body in and hands it on. Ends before the answer begins: what a running function saw stays in memory, body and all. */
+  async #admit(options: RequestOptions, receivedAt: number): Promise<Admitted> {
+    const { incoming, endpoint } = this.#options;
+    const { bodies, json, inference } = this.#deps;
+    const body = await bodies.read(incoming);
+    this.#bodyBytes = body.length;
+    if (this.#isClosed) this.#releaseBody();
+    const written = json.isSmall(body) ? json.parse(body) : await json.parseLarge(body);
+    const parsed = dialects[endpoints[endpoint].dialect].withExactKeys(endpoint, written);
+    const facts = this.#inspect(parsed);
+    if (facts.model.length > longestModelName) throw invalidModelName();
+    const encoding = encodingOf(parsed);
+    if (facts.action !== 'run') return { facts, form: this.#formOf({ ...facts, stream: false }, encoding) };
+    const request: InferenceRequest = {
+      requestId: this.#requestId,
+      facts,
+      body: this.#toSend(body, { parsed, isRewritten: parsed !== written }),
+      priority: options.priority,
+      receivedAt,
+      deadlineMs: options.deadlineMs,
+      client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
+      traceparent: options.traceparent,
+      hops: options.hops,
+      answer: 'native',
+    };
+    this.#isStream = facts.stream;
+    this.#answer = inference.run(request, this.#controller.signal);
+    return { facts, form: this.#formOf(facts, encoding) };
+  }
+
+  #releaseBody(): void {
+    this.#deps.bodies.release(this.#bodyBytes);
+    this.#bodyBytes = 0;
   }
 
   #abort(reason: ClusterError): void {
@@ -109,24 +138,19 @@ export class InferenceExchange implements RunningRequest {
     return read.isRewritten ? Buffer.from(JSON.stringify(read.parsed)) : body;
   }
 
-  async #respond(request: InferenceRequest, parsed: unknown): Promise<void> {
-    const { facts } = request;
-    const { signal } = this.#controller;
-    if (facts.action === 'run') {
-      this.#isStream = facts.stream;
-      const answer = this.#deps.inference.run(request, signal);
-      this.#answer = answer;
-      await this.#writer.write(answer, this.#formOf(facts, parsed));
+  async #respond({ facts, form }: Admitted): Promise<void> {
+    if (this.#answer !== undefined) {
+      await this.#writer.write(this.#answer, form);
       return;
     }
-    if (facts.action === 'load') await this.#deps.residency.load(facts, signal);
+    if (facts.action === 'load') await this.#deps.residency.load(facts, this.#controller.signal);
     else await this.#deps.residency.unload(facts.model);
-    const events: ChatEvent[] = [{ type: 'response-end', finishReason: facts.action }];
+    const events: ChatEvent[] = [{ type: 'response-end', finishReason: facts.action === 'load' ? 'load' : 'unload' }];
     if (endpoints[facts.endpoint].kind === 'embedding') events.unshift({ type: 'embeddings', vectors: [] });
-    this.#writer.writeEvents(events, this.#formOf({ ...facts, stream: false }, parsed));
+    this.#writer.writeEvents(events, form);
   }
 
-  #formOf(facts: RequestFacts, parsed: unknown): AnswerForm {
+  #formOf(facts: RequestFacts, encoding: 'float' | 'base64'): AnswerForm {
     const { endpoint, stream, model, includeUsage } = facts;
     const dialectName = endpoints[endpoint].dialect;
     const dialect = dialects[dialectName];
@@ -141,7 +165,7 @@ export class InferenceExchange implements RunningRequest {
           createdAt: new Date(),
           includeUsage,
           stream,
-          encoding: encodingOf(parsed),
+          encoding,
         }),
       headers: () => this.#headers(),
       ...(stream && dialectName === 'openai' ? { silenceMs: sseSilenceMs } : {}),
@@ -173,7 +197,8 @@ export class InferenceExchange implements RunningRequest {
     if (!outgoing.headersSent) {
       const answer = this.#deps.failures.render(cause, dialect, this.#requestId);
       const { code } = toClusterError(cause);
-      if (code === 'body-too-large' || code === 'request-timeout') {
+      const isUnread = code === 'overloaded' && !incoming.complete;
+      if (code === 'body-too-large' || code === 'request-timeout' || isUnread) {
         sendAndHangUp(incoming, outgoing, { answer, headers: this.#headers(), clock: this.#deps.clock });
       } else {
         sendPlain(outgoing, answer, this.#headers());
@@ -191,6 +216,10 @@ export class InferenceExchange implements RunningRequest {
     if (code === 'client-gone' || this.#controller.signal.aborted) return;
     this.#deps.logger.warn('answer-failed-late', { requestId: this.#requestId, code, message, stack });
   }
+}
+
+function invalidModelName(): ClusterError {
+  return new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
 }
 
 function deadlineExceeded(deadlineMs: number): ClusterError {
