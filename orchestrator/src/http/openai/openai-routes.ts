@@ -1,7 +1,7 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { toModelKey, withTag } from '../../cluster/model-names.ts';
+import { toModelKey, toShortName, withTag } from '../../cluster/model-names.ts';
 import type { ClusterView } from '../../cluster/views.ts';
-import type { Aliases } from '../../inference/resolve-model.ts';
+import { type Aliases, toUnknownModel } from '../../inference/resolve-model.ts';
 import { textResponse } from '../json-response.ts';
 import { listTags, type TagEntry } from '../ollama/model-entries.ts';
 import type { Handler, Route } from '../route.ts';
@@ -32,7 +32,7 @@ export function openaiRoutes(cluster: ClusterView, aliases: () => Aliases): read
       handler: ({ req }) => {
         const id = req.param('id') ?? '';
         const tag = listTags(cluster.nodes, aliases()).find((entry) => toModelKey(entry.name) === toModelKey(id));
-        if (tag === undefined) throw unknownModel(id, cluster);
+        if (tag === undefined) throw toUnknownModel(id, withTag(toShortName(id)), cluster);
         return reply(toModel(id, tag));
       },
     },
@@ -54,14 +54,6 @@ function toModel(id: string, tag: TagEntry): object {
     owned_by: slash === -1 ? 'library' : tag.name.slice(0, slash),
     nodes: tag.nodes,
   };
-}
-
-function unknownModel(id: string, cluster: ClusterView): ClusterError {
-  const nearest = cluster.nearest(id);
-  const hint = nearest.length === 0 ? {} : { hint: `did you mean ${nearest.join(' or ')}?` };
-  return new ClusterError('model-not-found', `model '${withTag(id)}' not found`, {
-    details: { param: 'model', ...hint },
-  });
 }
 
 function missingRoutes(path: string): Route[] {

@@ -72,7 +72,11 @@ describe('facts', () => {
       { prompt: 'a', keep_alive: -1 },
       { action: 'run', keepAliveSeconds: -1 },
     ],
-    ['no input loads', 'ollama.embed', { input: '', keep_alive: 0 }, { action: 'load', stream: false }],
+    ['no input loads', 'ollama.embed', { input: '' }, { action: 'load', stream: false }],
+    ['an empty input unloads', 'ollama.embed', { input: '', keep_alive: 0 }, { action: 'unload', stream: false }],
+    ['a list of no inputs unloads', 'ollama.embed', { input: [], keep_alive: '0' }, { action: 'unload' }],
+    ['no input at all unloads', 'ollama.embed', { keep_alive: 0 }, { action: 'unload' }],
+    ['no text to embed unloads', 'ollama.embeddings', { prompt: '', keep_alive: 0 }, { action: 'unload' }],
     [
       'inputs',
       'ollama.embed',

@@ -235,12 +235,11 @@ interface OwnFacts {
 function toFacts(endpoint: EndpointName, model: string, common: CommonFacts, own: OwnFacts): RequestFacts {
   const { keepAliveSeconds, maxTokens, numCtx } = common;
   const { stream, isEmpty, needs, promptTokens, inputs } = own;
-  const unloads = keepAliveSeconds === 0 && (endpoint === 'ollama.chat' || endpoint === 'ollama.generate');
   return {
     endpoint,
     model,
     stream,
-    action: isEmpty ? (unloads ? 'unload' : 'load') : 'run',
+    action: isEmpty ? (keepAliveSeconds === 0 ? 'unload' : 'load') : 'run',
     needs,
     promptTokens,
     ...(maxTokens === undefined ? {} : { maxTokens }),
