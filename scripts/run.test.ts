@@ -87,6 +87,38 @@ test.skipIf(isWindows)('ends the program when the shell of npm has died without 
   expect((await lines.next()).value).toBe('SIGTERM');
 });
 
+/** Starts the program as npm does, under a name of its own: a process, a shell below it, the launcher below that. */
+async function startUnder(title: string, program: string) {
+  const starter = await writeProgram('starter.ts', [
+    `import { spawn } from 'node:child_process';`,
+    `const [, , title, ...command]: string[] = process.argv;`,
+    `process.title = String(title);`,
+    `spawn('sh', ['-c', '"$0" "$@" & wait', ...command], { stdio: 'inherit' });`,
+  ]);
+  const child = spawn(process.execPath, [starter, title, process.execPath, launcher, program], {
+    env: { ...process.env, npm_execpath: '/npm/bin/npm-cli.js' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const [, pid] = String((await lines.next()).value).split(' ');
+  return { child, lines, program: Number(pid) };
+}
+
+test.skipIf(isWindows)(
+  'ends the program when npm was killed, but not when it was another who started npm’s kind',
+  async () => {
+    const program = await writeProgram('telling.ts', [...waiting.slice(0, -1), `console.log('ready', process.pid);`]);
+    // Both look at the same times, the other one first.
+    const other = await startUnder('a supervisor', program);
+    const npm = await startUnder('npm start', program);
+    other.child.kill('SIGKILL');
+    npm.child.kill('SIGKILL');
+    expect((await npm.lines.next()).value).toBe('SIGTERM');
+    process.kill(other.program, 'SIGINT');
+    expect((await other.lines.next()).value).toBe('SIGINT');
+  },
+);
+
 test('without a network it says what is missing, and leaves only fetches that still run', async () => {
   const root = join(folder, 'clone');
   await cp(dirname(launcher), join(root, 'scripts'), { recursive: true });

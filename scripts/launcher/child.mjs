@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-
-const PARENT_CHECK_MS = 500;
+import { watchStarter } from './starter.mjs';
 
 /**
  * Runs the program with this process's stdio and ends as it ends: same exit code, or death by the same signal.
@@ -12,15 +11,16 @@ export function runChild({ command, args, env, parent }) {
   // A terminal gives Ctrl-C to the whole group, so the program has it already; it must not get a second one from here.
   const onInterrupt = process.stdin.isTTY ? () => {} : passOn;
   process.on('SIGTERM', passOn).on('SIGHUP', passOn).on('SIGINT', onInterrupt);
-  const parentCheck = watchParent(parent, () => child.kill('SIGTERM'));
+  // A SIGTERM to npm's shell is not passed on, and a killed npm tells nobody; the program must not outlive them.
+  const stopWatching = watchStarter(parent, () => child.kill('SIGTERM'));
 
   child.on('error', (error) => {
-    clearInterval(parentCheck);
+    stopWatching();
     console.error(`Cannot run ${command}: ${error.message}`);
     process.exitCode = 1;
   });
   child.on('exit', (code, signal) => {
-    clearInterval(parentCheck);
+    stopWatching();
     if (signal === null) {
       process.exitCode = code;
       return;
@@ -28,16 +28,4 @@ export function runChild({ command, args, env, parent }) {
     for (const handled of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.removeAllListeners(handled);
     process.kill(process.pid, signal);
   });
-}
-
-/** npm's shell dies of a SIGTERM without passing it on; the program must not outlive it. */
-function watchParent(parent, onGone) {
-  const isUnderNpm = process.env.npm_execpath !== undefined;
-  if (!isUnderNpm || process.platform === 'win32') return undefined;
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(timer);
-    onGone();
-  }, PARENT_CHECK_MS);
-  return timer;
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installerEnvironment } from './installer-environment.mjs';
+import { isAlive } from './is-alive.mjs';
 import { Unavailable } from './unavailable.mjs';
 
 /**
@@ -70,13 +71,4 @@ function npmInstall(spec, prefix, toolsDir) {
 function npmCommand() {
   const npmCli = process.env.npm_execpath;
   return npmCli?.endsWith('npm-cli.js') ? [process.execPath, npmCli] : ['npm'];
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
 }
