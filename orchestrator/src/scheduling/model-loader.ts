@@ -1,12 +1,10 @@
-import type { JobPins } from '@waggle/shared/cluster/job.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { findRoom } from './eviction.ts';
 import { ServedPlacement } from './served-placement.ts';
+import { keptMs, toPins } from './stay.ts';
 
-/** Ollama's own default. */
-const defaultKeepAliveSeconds = 300;
 /** When the engine's report is looked at for what a load did: some tell at once, some only with their next look at the engine. */
 const reportedMs = [1_000, 3_000];
 
@@ -27,15 +25,19 @@ export class ModelLoader {
    * Resolves when the model is resident, with at least `neededCtx` tokens of context if that is given. Who asks while a load is
    * under way waits for that one. Rejects with a ClusterError.
    */
-  load(placement: ServedPlacement, neededCtx: number | undefined): Promise<void> {
+  load(placement: ServedPlacement, neededCtx: number | undefined, keepAliveSeconds?: number): Promise<void> {
     const underWay = this.#underWay.get(placement);
     if (underWay !== undefined) return underWay;
-    const loading = this.#load(placement, neededCtx).finally(() => this.#underWay.delete(placement));
+    const loading = this.#load(placement, neededCtx, keepAliveSeconds).finally(() => this.#underWay.delete(placement));
     this.#underWay.set(placement, loading);
     return loading;
   }
 
-  async #load(placement: ServedPlacement, neededCtx: number | undefined): Promise<void> {
+  async #load(
+    placement: ServedPlacement,
+    neededCtx: number | undefined,
+    keepAliveSeconds: number | undefined,
+  ): Promise<void> {
     const { link } = placement.served.engine.node;
     if (link === undefined) throw new ClusterError('no-node', `node ${placement.node} has left`);
     if (neededCtx !== undefined && neededCtx > (placement.pinnedCtx ?? placement.numCtx ?? 0))
@@ -45,7 +47,7 @@ export class ModelLoader {
     const isCold = placement.modelState === 'cold';
     const room = isCold ? findRoom(placement, began) : undefined;
     const victim = room?.inMs === 0 && room.victim instanceof ServedPlacement ? room.victim : undefined;
-    const before = [...placement.neighbours()].filter((other) => other !== victim && other.modelState === 'hot');
+    const before = toStaying([...placement.neighbours()].filter((other) => other !== victim));
     placement.loadingSince = began;
     if (victim !== undefined) victim.isLeaving = true;
     const timeout = new AbortController();
@@ -55,14 +57,17 @@ export class ModelLoader {
     this.#logger.info('model-load-started', { ...facts, insteadOf: victim?.model });
     try {
       if (victim !== undefined) await unload(victim);
-      const pins = toPins(placement, began);
+      const pins = toPins(placement, began, keepAliveSeconds);
       await link.load({ engineId: placement.engineId, model: placement.model, pins }, timeout.signal);
       const ms = this.#clock.now() - began;
       if (isCold) placement.rates.learnLoad(this.#clock.now(), ms);
       placement.becameResident(this.#clock.now(), pins.numCtx);
       noteDropped(placement, before, this.#clock.now());
       for (const afterMs of reportedMs)
-        this.#clock.schedule(afterMs, () => noteDropped(placement, before, this.#clock.now()));
+        this.#clock.schedule(afterMs, () => {
+          noteDropped(placement, before, this.#clock.now());
+          if (pins.keepAliveSeconds === undefined) noteForgotten(placement);
+        });
       this.#logger.info('model-loaded', { ...facts, ms: Math.round(ms) });
     } catch (thrown) {
       const error = toClusterError(thrown);
@@ -78,11 +83,40 @@ export class ModelLoader {
   }
 }
 
-/** An engine that drops a model by itself when another is loaded has no room for one more. One that clients stopped is no such. */
-function noteDropped(loaded: ServedPlacement, before: readonly ServedPlacement[], now: number): void {
-  if (loaded.modelState !== 'hot' || !before.some((other) => other.modelState === 'cold' && !other.wasToldToGo)) return;
+interface Staying {
+  readonly place: ServedPlacement;
+  /** When its engine meant to unload it, on the wall clock, when it was last looked at. */
+  readonly expiresAt: number;
+}
+
+/** Clocks of engines differ from ours, and their reports are seconds old. */
+const expirySlackMs = 60_000;
+
+/** Those that are resident now. */
+function toStaying(places: readonly ServedPlacement[]): readonly Staying[] {
+  const now = Date.now();
+  return places
+    .filter((place) => place.modelState === 'hot')
+    .map((place) => ({ place, expiresAt: now + keptMs(place.served.report, now) }));
+}
+
+/**
+ * An engine that drops a model by itself when another is loaded has no room for one more. One that clients stopped is no such, nor
+ * one whose time was over.
+ */
+function noteDropped(loaded: ServedPlacement, before: readonly Staying[], now: number): void {
+  if (loaded.modelState !== 'hot' || !before.some(wasDropped)) return;
   const left = [...loaded.neighbours()].filter((other) => other.modelState === 'hot');
   loaded.room.dropped(now, left.length + 1);
+}
+
+function wasDropped({ place, expiresAt }: Staying): boolean {
+  return place.modelState === 'cold' && !place.wasToldToGo && expiresAt > Date.now() + expirySlackMs;
+}
+
+/** It is gone already, though nobody sent it away: its engine keeps nothing that it was not asked to keep. */
+function noteForgotten(loaded: ServedPlacement): void {
+  if (loaded.modelState === 'cold' && !loaded.wasToldToGo && !loaded.isLeaving) loaded.room.isForgetful = true;
 }
 
 /** An engine that refuses makes room by itself, or refuses the load. */
@@ -91,18 +125,4 @@ async function unload(placement: ServedPlacement): Promise<void> {
   placement.wasToldToGo = true;
   const { link } = placement.served.engine.node;
   await link?.unload({ engineId: placement.engineId, model: placement.model, pins: {} }).catch(() => {});
-}
-
-/** The engine settings that go with every job and load: they are the orchestrator's, so that no client reloads the model by chance. */
-export function toPins(placement: ServedPlacement, now: number): JobPins {
-  const left = placement.keepUntil - now;
-  const keepAliveSeconds =
-    left === Number.POSITIVE_INFINITY ? -1 : Math.max(defaultKeepAliveSeconds, Math.ceil(left / 1000));
-  const numCtx = placement.pinnedCtx ?? placement.numCtx;
-  return numCtx === undefined ? { keepAliveSeconds } : { keepAliveSeconds, numCtx };
-}
-
-/** keep_alive of a client is a lower bound; negative means for ever. */
-export function toKeepUntil(keepAliveSeconds: number, now: number): number {
-  return keepAliveSeconds < 0 ? Number.POSITIVE_INFINITY : now + keepAliveSeconds * 1000;
 }

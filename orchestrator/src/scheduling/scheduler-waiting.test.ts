@@ -1,7 +1,8 @@
+import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
-import { FakeCluster } from '../testing/fake-cluster.ts';
+import { FakeCluster, type FakeNode } from '../testing/fake-cluster.ts';
 import { RecordingJob } from '../testing/recording-job.ts';
 
 let count = 0;
@@ -212,41 +213,73 @@ describe('Scheduler, cold models', () => {
     expect(wanted.node).toBe('a');
   });
 
-  it('believes no longer that two models fit when the engine drops one by itself', async () => {
-    const cluster = new FakeCluster();
-    const node = cluster.join('a', { lanes: 2, models: [{ name: 'm1' }, { name: 'm2', state: 'cold' }] });
+  describe('of which one disappears when another is loaded', () => {
     const line = (name: string) => ({ line: name, targets: [`${name}:latest`] });
-    const second = hold(cluster, line('m2'));
-    expect(node.link.unloads).toEqual([]);
-    node.report([
-      { name: 'm1', state: 'cold' },
-      { name: 'm2', state: 'loading' },
-    ]);
-    node.link.loads[0]?.resolve();
-    await settled();
-    release(cluster, second);
-    await cluster.clock.advance(60_000);
-    node.report([{ name: 'm1', state: 'cold' }, { name: 'm2' }]);
-    hold(cluster, line('m1'));
-    await settled();
-    expect(node.link.unloads.map((command) => command.model)).toEqual(['m2']);
-  });
+    const other = { m1: 'm2', m2: 'm1' } as const;
 
-  it('does not take a model that a client stopped for one that the engine dropped', async () => {
-    const cluster = new FakeCluster();
-    const node = cluster.join('a', { lanes: 2, models: [{ name: 'm1' }, { name: 'm2', state: 'cold' }] });
-    const line = (name: string) => ({ line: name, targets: [`${name}:latest`] });
-    const second = hold(cluster, line('m2'));
-    node.link.loads[0]?.resolve();
-    await settled();
-    release(cluster, second);
-    cluster.placement('a', 'm1').wasToldToGo = true;
-    node.report([{ name: 'm1', state: 'cold' }, { name: 'm2' }]);
-    await cluster.clock.advance(60_000);
-    hold(cluster, line('m1'));
-    await settled();
-    expect(node.link.unloads).toEqual([]);
-    expect(node.link.loads.at(-1)?.command.model).toBe('m1');
+    /** Loads a model, whose job ends; with it the other one is gone. */
+    async function swap(cluster: FakeCluster, node: FakeNode, name: 'm1' | 'm2', leaving: Partial<ModelReport> = {}) {
+      node.report([
+        { name: other[name], ...leaving },
+        { name, state: 'cold' },
+      ]);
+      const job = hold(cluster, line(name));
+      await settled();
+      node.link.loads.at(-1)?.resolve();
+      await settled();
+      node.report([{ name: other[name], state: 'cold' }, { name }]);
+      release(cluster, job);
+      await cluster.clock.advance(60_000);
+      node.report([{ name: other[name], state: 'cold' }, { name }]);
+    }
+
+    const join = (cluster: FakeCluster) =>
+      cluster.join('a', { lanes: 2, models: [{ name: 'm1' }, { name: 'm2', state: 'cold' }] });
+
+    /** What has to go for the next load. */
+    async function unloads(cluster: FakeCluster, node: FakeNode): Promise<readonly string[]> {
+      hold(cluster, line('m2'));
+      await settled();
+      return node.link.unloads.map((command) => command.model);
+    }
+
+    it('believes no longer that two fit when that happens again', async () => {
+      const cluster = new FakeCluster();
+      const node = join(cluster);
+      await swap(cluster, node, 'm2');
+      await swap(cluster, node, 'm1');
+      expect(await unloads(cluster, node)).toEqual(['m1']);
+    });
+
+    it('believes nothing yet where it happened once: somebody may have told the engine', async () => {
+      const cluster = new FakeCluster();
+      const node = join(cluster);
+      await swap(cluster, node, 'm1');
+      expect(await unloads(cluster, node)).toEqual([]);
+    });
+
+    it('does not count those that a client stopped', async () => {
+      const cluster = new FakeCluster();
+      const node = join(cluster);
+      cluster.placement('a', 'm1').wasToldToGo = true;
+      await swap(cluster, node, 'm2');
+      cluster.placement('a', 'm2').wasToldToGo = true;
+      await swap(cluster, node, 'm1');
+      expect(await unloads(cluster, node)).toEqual([]);
+    });
+
+    it.each([
+      ['does not count those whose time was over', 30_000, []],
+      ['counts those whose time was not', 600_000, ['m1']],
+    ])('%s', async (_which, leftMs, expected) => {
+      const cluster = new FakeCluster();
+      const node = join(cluster);
+      const expiresAt = new Date(Date.now() + leftMs).toISOString();
+      const leaving = { resident: { sizeBytes: 1, vramBytes: 0, expiresAt } };
+      await swap(cluster, node, 'm2', leaving);
+      await swap(cluster, node, 'm1', leaving);
+      expect(await unloads(cluster, node)).toEqual(expected);
+    });
   });
 
   it('makes resident on behalf of a client, where it is cheapest', async () => {

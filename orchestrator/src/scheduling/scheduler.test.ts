@@ -213,16 +213,6 @@ describe('Scheduler', () => {
     cluster.join('b');
     expect(hold(cluster, alias).place.placement.model).toBe('llama3.2:latest');
   });
-
-  it('pins context and stay with every job; a keep_alive only ever prolongs it', async () => {
-    const cluster = new FakeCluster();
-    cluster.join('a', { lanes: 4, models: [{ parallel: 4, numCtx: 4_096 }] });
-    expect(hold(cluster).place.pins).toEqual({ keepAliveSeconds: 300, numCtx: 4_096 });
-    expect(hold(cluster, { keepAliveSeconds: 3_600 }).place.pins.keepAliveSeconds).toBe(3_600);
-    await cluster.clock.advance(600_000);
-    expect(hold(cluster, { keepAliveSeconds: 60 }).place.pins.keepAliveSeconds).toBe(3_000);
-    expect(hold(cluster, { keepAliveSeconds: -1 }).place.pins.keepAliveSeconds).toBe(-1);
-  });
 });
 
 describe('Scheduler, jobs nothing can take', () => {

@@ -16,12 +16,13 @@ import { fairShareEndsAt, findRoom } from './eviction.ts';
 import { type HeldJob, type Placed, type ResidentWish, toElsewhere, toResident, triedAgainAt } from './held-job.ts';
 import { HoldQueue } from './hold-queue.ts';
 import { MatchPass } from './match-pass.ts';
-import { ModelLoader, toKeepUntil, toPins } from './model-loader.ts';
+import { ModelLoader } from './model-loader.ts';
 import { isBindable, neededCtx, type Placement } from './placement.ts';
 import { countPassedOver, Placements } from './placements.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
 import { predictDrain } from './remaining.ts';
 import { ServedPlacement } from './served-placement.ts';
+import { toKeepUntil, toPins } from './stay.ts';
 import { StrandedLines } from './stranded.ts';
 
 export interface SchedulerLimits {
@@ -153,7 +154,7 @@ export class Scheduler implements CapacityListener {
       if (!(place instanceof ServedPlacement)) continue;
       if (job.keepAliveSeconds !== undefined)
         place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
-      await this.#loader.load(place, neededCtx(place, job));
+      await this.#loader.load(place, neededCtx(place, job), job.keepAliveSeconds);
       return;
     }
     throw new ClusterError('no-node', `no node that has ${job.targets[0] ?? 'it'} can be reached`, {
@@ -332,7 +333,7 @@ export class Scheduler implements CapacityListener {
       lane,
       decision: toKept(decision),
       bound,
-      pins: toPins(placement, now),
+      pins: toPins(placement, now, job.keepAliveSeconds),
       predicted: predict(placement, job, terms),
       others,
       settle,

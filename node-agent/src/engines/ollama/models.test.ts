@@ -18,6 +18,7 @@ function report(more: Partial<OllamaFacts>) {
     resident: [],
     shown: new Map(),
     loading: new Set(),
+    inUse: new Set(),
     engineTime: at,
     parallel: 1,
     defaultNumCtx: 4096,
@@ -52,6 +53,15 @@ describe('toModelReports', () => {
 
   test('one whose time is over is on its way out', () => {
     expect(report({ resident: [resident], engineTime: at + 301_000 })[0]?.state).toBe('cold');
+  });
+
+  test('while it answers, by whichever of its names, the time set before does not count', () => {
+    const copies = { tags: [tag, { ...tag, name: 'b:latest' }, { ...tag, name: 'c:latest', digest: 'd2' }] };
+    const over = { ...copies, resident: [resident], engineTime: at + 301_000 };
+    const states = (name: string) => report({ ...over, inUse: new Set([name]) }).map((model) => model.state);
+    expect(states('a:latest')).toEqual(['hot', 'hot', 'cold']);
+    expect(states('b:latest')).toEqual(['hot', 'hot', 'cold']);
+    expect(states('c:latest')).toEqual(['cold', 'cold', 'cold']);
   });
 
   test('one that is being loaded says so until it is resident', () => {

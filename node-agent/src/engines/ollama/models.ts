@@ -17,6 +17,8 @@ export interface OllamaFacts {
   /** By digest. */
   readonly shown: ReadonlyMap<string, ShownModel>;
   readonly loading: ReadonlySet<string>;
+  /** Names of the models that jobs of this node run on now. */
+  readonly inUse: ReadonlySet<string>;
   /** The engine's wall clock, in milliseconds since 1970. */
   readonly engineTime: number;
   /** S: parallel requests of one model. */
@@ -28,9 +30,10 @@ export interface OllamaFacts {
 /** Every model of an Ollama. One that is listed under several names is resident under all of them: they share a runner. */
 export function toModelReports(facts: OllamaFacts): ModelReport[] {
   const reports: ModelReport[] = [];
+  const resident = facts.resident.filter((entry) => isAlive(entry, facts));
   for (const tag of facts.tags) {
     const name = toText(tag['name']) ?? toText(tag['model']);
-    if (name !== undefined) reports.push(toModelReport(name, tag, facts));
+    if (name !== undefined) reports.push(toModelReport(name, tag, { ...facts, resident }));
   }
   return reports;
 }
@@ -39,9 +42,8 @@ function toModelReport(name: string, tag: JsonObject, facts: OllamaFacts): Model
   const digest = toText(tag['digest']) ?? '';
   const details = toObject(tag['details']);
   const shown = facts.shown.get(digest);
-  const listed = facts.resident.filter((entry) => isAlive(entry, facts.engineTime));
-  const own = listed.find((entry) => entry['name'] === name);
-  const entry = own ?? listed.find((candidate) => digest !== '' && candidate['digest'] === digest);
+  const own = facts.resident.find((entry) => entry['name'] === name);
+  const entry = own ?? facts.resident.find((candidate) => digest !== '' && candidate['digest'] === digest);
   const state: ModelState = entry !== undefined ? 'hot' : facts.loading.has(name) ? 'loading' : 'cold';
   const capabilities = toCapabilities(tag['capabilities']) ?? shown?.capabilities;
   const contextLength = toCount(details['context_length']) ?? shown?.contextLength;
@@ -65,10 +67,15 @@ function toModelReport(name: string, tag: JsonObject, facts: OllamaFacts): Model
   };
 }
 
-/** Unloading is asynchronous: for a while the list still has what has already expired. */
-function isAlive(entry: JsonObject, engineTime: number): boolean {
+/**
+ * Unloading is asynchronous: for a while the list still has what has already expired. While a model answers, its time is the one
+ * set before, which may be long over: it begins anew with the end of the answer.
+ */
+function isAlive(entry: JsonObject, { engineTime, inUse, tags }: OllamaFacts): boolean {
   const expiresAt = Date.parse(toText(entry['expires_at']) ?? '');
-  return Number.isNaN(expiresAt) || expiresAt > engineTime;
+  if (Number.isNaN(expiresAt) || expiresAt > engineTime) return true;
+  const isInUse = (tag: JsonObject) => inUse.has(toText(tag['name']) ?? '');
+  return isInUse(entry) || tags.some((tag) => tag['digest'] === entry['digest'] && isInUse(tag));
 }
 
 function toResident(entry: JsonObject): ResidentModel {

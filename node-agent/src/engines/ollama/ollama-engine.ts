@@ -24,7 +24,15 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
   const pathPrefix = pathname === '/' ? '' : pathname;
   const http = new EngineHttp({ origin, apiKey, clock });
   const residency = new OllamaResidency(http, pathPrefix);
-  const probe = new OllamaProbe({ http, pathPrefix, settings, loading: residency.loading });
+  /** Jobs by model. */
+  const running = new Map<string, number>();
+  const count = (model: string, change: number) => {
+    const jobs = (running.get(model) ?? 0) + change;
+    if (jobs > 0) running.set(model, jobs);
+    else running.delete(model);
+  };
+  const inUse = () => running.keys();
+  const probe = new OllamaProbe({ http, pathPrefix, settings, loading: residency.loading, inUse });
   const identity: EngineIdentity = { engineId, dialect: 'ollama', url };
   const pace = new PrefillPace();
   const measured = (usage: Usage | undefined, timings: Timings) => pace.observe(usage, timings);
@@ -42,10 +50,12 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
       unload: (command, signal) => residency.unload(command, signal),
       operate: (request, content, signal) => runOllamaOperation(http, pathPrefix, request, content, signal),
     },
-    run: (job, body, output) =>
-      new EngineRun({ http, clock, confirmStopped, measured }, job, output).start(() =>
-        toOllamaJob(job, body, pathPrefix),
-      ),
+    run(job, body, output) {
+      count(job.model, 1);
+      const connectionGone = () => count(job.model, -1);
+      const run = new EngineRun({ http, clock, confirmStopped, measured, connectionGone }, job, output);
+      return run.start(() => toOllamaJob(job, body, pathPrefix));
+    },
     nameCluster: (clusterId) => http.nameCluster(clusterId),
     lastSignOfLife: () => http.lastByteAt,
     close: () => http.close(),

@@ -21,9 +21,9 @@ describe('toOllamaJob', () => {
     });
   });
 
-  test('without pins the client’s own settings stay', () => {
-    const body = { model: 'm', messages, keep_alive: '1s', options: { num_ctx: 512 }, unknown_field: [1] };
-    expect(toBody(body)).toEqual({ ...body, stream: true });
+  test('without pins the client’s own options stay, and the engine keeps the model as long as it was told before', () => {
+    const body = { model: 'm', messages, options: { num_ctx: 512 }, unknown_field: [1] };
+    expect(toBody({ ...body, keep_alive: '1s' })).toEqual({ ...body, stream: true });
   });
 
   test.each([

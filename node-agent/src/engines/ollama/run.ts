@@ -33,7 +33,10 @@ export function toOllamaJob(job: JobHeader, body: Uint8Array, pathPrefix: string
   };
 }
 
-/** Another num_ctx, or none, would make Ollama load the model again; so the pins are written over whatever the client sent. */
+/**
+ * Another num_ctx, or none, would make Ollama load the model again; so the pins are written over whatever the client sent. Without a
+ * keep_alive it keeps the model as long as it was told last, which is what its owner wants who pins none.
+ */
 function pin(
   body: Record<string, unknown>,
   { pins, endpoint, stream }: JobHeader,
@@ -41,7 +44,8 @@ function pin(
 ): Record<string, unknown> {
   body['model'] = model;
   delete body['name'];
-  if (pins.keepAliveSeconds !== undefined) body['keep_alive'] = pins.keepAliveSeconds;
+  if (pins.keepAliveSeconds === undefined) delete body['keep_alive'];
+  else body['keep_alive'] = pins.keepAliveSeconds;
   if (pins.numCtx !== undefined) {
     const { options } = body;
     body['options'] =

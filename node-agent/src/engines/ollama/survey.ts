@@ -11,6 +11,8 @@ export interface OllamaSurveyDeps {
   readonly settings: OllamaSettings;
   /** Names of the models that are being loaded at this node's wish. */
   readonly loading: ReadonlySet<string>;
+  /** Names of the models that jobs of this node run on now. */
+  readonly inUse: () => Iterable<string>;
 }
 
 export interface OllamaSettings extends SlotSettings {
@@ -47,7 +49,9 @@ export class OllamaProbe implements EngineProbe {
   }
 
   async survey(signal: AbortSignal): Promise<EngineSurvey> {
-    const { http, pathPrefix, settings, loading } = this.#deps;
+    const { http, pathPrefix, settings, loading, inUse } = this.#deps;
+    // Before the question: the answer may be older than the end of a job.
+    const busy = new Set(inUse());
     const [tagsBody, ps] = await Promise.all([
       this.#get('/api/tags', signal),
       askProbe(http, `${pathPrefix}/api/ps`, signal),
@@ -67,6 +71,7 @@ export class OllamaProbe implements EngineProbe {
         resident: toObjects(toJson(ps)?.['models']),
         shown: this.#shown,
         loading,
+        inUse: busy,
         engineTime: engineTimeOf(ps.headers['date']),
         parallel,
         defaultNumCtx: settings.contextLength ?? defaultNumCtx,
