@@ -23,8 +23,8 @@ export function openAgentFolder(folder: string, isChosen: boolean): AgentFolder 
       return { path: candidate, number, [Symbol.dispose]: () => taken.lock[Symbol.dispose]() };
     }
     if (taken.kind === 'failed' || isChosen || number === mostAgents) {
-      const [first = '', rest = ''] = [taken.problem.slice(0, 1), taken.problem.slice(1)];
-      throw new UsageError(first.toUpperCase() + rest, { cause: taken.kind === 'failed' ? taken.cause : undefined });
+      const sentence = taken.problem.replace(/^./, (letter) => letter.toUpperCase());
+      throw new UsageError(sentence, { cause: taken.kind === 'failed' ? taken.cause : undefined });
     }
   }
 }

@@ -13,7 +13,7 @@ export const httpKeys: ListenKeys = { host: 'server.host', port: 'server.port', 
 export const grpcKeys: ListenKeys = { host: 'cluster.host', port: 'cluster.grpcPort', portFlag: '--grpc-port' };
 
 /** Why a port could not be opened, in one sentence. */
-export class ListenError extends UsageError {
+class ListenError extends UsageError {
   override readonly name = 'ListenError';
   /** The configuration key to change. */
   readonly key: string;
