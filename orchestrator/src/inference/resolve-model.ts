@@ -38,11 +38,10 @@ export function resolveModel(
 
 /** Why there is no model of this name. `shown` is the name as the client is told it. */
 export function toUnknownModel(name: string, shown: string, registry: Pick<NodeRegistry, 'nearest'>): ClusterError {
-  const isName = isModelName(splitNodeSuffix(name)?.model ?? name);
+  if (!isModelName(splitNodeSuffix(name)?.model ?? name)) {
+    return new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
+  }
   const nearest = registry.nearest(name);
   const hint = nearest.length > 0 ? { hint: `did you mean ${nearest.join(' or ')}?` } : {};
-  const details = { ...hint, param: 'model' };
-  return isName
-    ? new ClusterError('model-not-found', `model '${shown}' not found`, { details })
-    : new ClusterError('bad-request', 'invalid model name', { details });
+  return new ClusterError('model-not-found', `model '${shown}' not found`, { details: { ...hint, param: 'model' } });
 }

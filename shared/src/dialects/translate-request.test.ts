@@ -77,7 +77,16 @@ describe('from OpenAI to Ollama', () => {
     ['tool_choice', { tools: [weather], tool_choice: 'required' }],
     ['tool_choice', { tools: [weather], tool_choice: { type: 'function', function: { name: 'w' } } }],
     ['tool_choice', { tools: [weather], tool_choice: { type: 'allowed_tools' } }],
-    ['parallel_tool_calls', { tools: [weather], parallel_tool_calls: false }],
+    ['ignore_eos', { ignore_eos: true }],
+    ['min_tokens', { min_tokens: 5 }],
+    ['stop_token_ids', { stop_token_ids: [1] }],
+    ['continue_final_message', { continue_final_message: true }],
+    ['add_generation_prompt', { add_generation_prompt: false }],
+    ['thinking_token_budget', { thinking_token_budget: 10 }],
+    ['structured_outputs', { structured_outputs: { regex: 'a' } }],
+    ['web_search_options', { web_search_options: {} }],
+    ['function_call', { function_call: { name: 'f' } }],
+    ['mirostat', { mirostat: 2 }],
     ['tools', { tools: [{ type: 'web_search' }] }],
     ['n', { n: 2 }],
     ['logit_bias', { logit_bias: { 5: 1 } }],
@@ -87,6 +96,32 @@ describe('from OpenAI to Ollama', () => {
     ['structured_outputs', { structured_outputs: { regex: 'a' } }],
   ])('%s is refused by name', (param, body) => {
     expect(errorOf(() => chat(body))).toMatchObject({ code: 'unsupported', details: { param }, httpStatus: 400 });
+  });
+
+  test.each([
+    { parallel_tool_calls: false, tools: [weather] },
+    { functions: [], function_call: 'none' },
+    { audio: { voice: 'alto', format: 'wav' }, modalities: ['text'] },
+    { prediction: { type: 'content', content: 'a' } },
+    {
+      ignore_eos: false,
+      min_tokens: 0,
+      stop_token_ids: [],
+      continue_final_message: false,
+      add_generation_prompt: true,
+    },
+    { grammar: '', structured_outputs: {}, reasoning_format: 'auto', mirostat: 0, skip_special_tokens: true },
+    { user: 'me', metadata: {}, store: true, service_tier: 'auto', cache_prompt: false, id_slot: 1, unheard_of: 1 },
+  ])('%j asks for nothing that would be lost', (body) => {
+    const { tools } = body as { tools?: unknown };
+    expect(chat(body)).toEqual(chat(tools === undefined ? {} : { tools }));
+  });
+
+  test('a schema under the names of vLLM and llama-server', () => {
+    const schema = { type: 'object' };
+    const expected = chat({ response_format: { type: 'json_schema', json_schema: { schema } } });
+    expect(chat({ json_schema: schema })).toEqual(expected);
+    expect(chat({ guided_json: schema })).toEqual(expected);
   });
 
   test('a conversation with images, thinking and tools, in several messages where Ollama splits', () => {

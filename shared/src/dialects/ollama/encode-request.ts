@@ -20,9 +20,10 @@ import { withoutAbsent } from '../without-absent.ts';
  * and top_p 1 where nothing is said, a message of several parts as several messages. Different on purpose: too long a prompt is
  * refused (`truncate: false`) instead of cut, and the role `developer` is `system`, which templates know.
  *
- * Ollama cannot be made to call a tool (`tool_choice` required or by name), to call only one (`parallel_tool_calls: false`), to
- * give several answers (`n`), to weigh tokens (`logit_bias`) or to repeat the prompt (`echo`): that is refused. `strict` of tools
- * and schemas is a promise Ollama keeps for schemas and does not make for tools; it is not sent, as its own `/v1` does not.
+ * Ollama cannot be made to call a tool (`tool_choice` required or by name), to give several answers (`n`), to weigh tokens
+ * (`logit_bias`) or to repeat the prompt (`echo`): that is refused. To call one tool at a time (`parallel_tool_calls: false`) is a
+ * wish that clients send with every request; it is let go, as Ollama's own `/v1` does. `strict` of tools and schemas is a promise
+ * Ollama keeps for schemas and does not make for tools; it is not sent either.
  */
 export function encodeRequest(request: GenerationRequest, options: EncodeRequestOptions = {}): EncodedRequest {
   switch (request.kind) {
@@ -44,9 +45,6 @@ function encodeChat(request: ChatRequest, fromOpenai: boolean): Record<string, u
   const hasTools = tools !== undefined && tools.length > 0;
   if (toolChoice === 'required' || typeof toolChoice === 'object') {
     throw unsupported('tool_choice', 'Ollama engines cannot be made to call a tool; only "auto" and "none" work there');
-  }
-  if (hasTools && request.parallelToolCalls === false) {
-    throw unsupported('parallel_tool_calls', 'Ollama engines cannot be kept from calling several tools at once');
   }
   const messages = request.messages.flatMap((message) => encodeMessage(message, fromOpenai));
   return {

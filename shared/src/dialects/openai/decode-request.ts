@@ -15,11 +15,11 @@ import { badRequest, unsupported } from '../unsupported.ts';
 import { withoutAbsent } from '../without-absent.ts';
 import { decodeMessages } from './decode-messages.ts';
 import { inspectRequest } from './inspect-request.ts';
+import { refuseUntranslatable } from './untranslatable.ts';
 
 /**
  * A request of OpenAI's API in no dialect. Refusals have the words of Ollama's own `/v1`, for an Ollama engine is what a
- * translated request goes to. Fields that change nothing about the answer (`user`, `metadata`, `store`, `service_tier`, cache
- * keys) are let go.
+ * translated request goes to.
  */
 export function decodeRequest(endpoint: EndpointName, body: unknown): GenerationRequest {
   inspectRequest(endpoint, body);
@@ -32,31 +32,6 @@ export function decodeRequest(endpoint: EndpointName, body: unknown): Generation
     default:
       return decodeEmbedding(fields);
   }
-}
-
-/** Fields that would change the answer and that no other family knows. */
-const untranslatable = [
-  'functions',
-  'function_call',
-  'web_search_options',
-  'audio',
-  'prediction',
-  'structured_outputs',
-  'guided_regex',
-  'guided_choice',
-  'guided_grammar',
-  'grammar',
-  'prompt_embeds',
-] as const;
-
-function refuseUntranslatable(fields: JsonObject): void {
-  for (const param of untranslatable) {
-    const value = fields[param];
-    if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) continue;
-    throw unsupported(param, `${param} cannot be translated for the engine that serves this model`);
-  }
-  const modalities = toArray(fields['modalities']) ?? [];
-  if (modalities.some((modality) => modality !== 'text')) throw unsupported('modalities', 'only text can be answered');
 }
 
 function decodeChat(fields: JsonObject): GenerationRequest {
@@ -160,7 +135,8 @@ function decodeLogitBias(bias: unknown): Readonly<Record<string, number>> | unde
 }
 
 function decodeFormat(fields: JsonObject): ResponseFormat | undefined {
-  const guided = fields['guided_json'];
+  // vLLM's and llama-server's own names for it.
+  const guided = fields['guided_json'] ?? fields['json_schema'];
   if (guided !== undefined && guided !== null) return { type: 'json-schema', schema: guided };
   const format = toObject(fields['response_format']);
   const type = toText(format?.['type'])?.trim().toLowerCase();
@@ -231,6 +207,7 @@ function decodeEmbedding(fields: JsonObject): EmbeddingRequest {
   const { input } = fields;
   const texts = typeof input === 'string' ? [input] : (toArray(input) ?? []);
   if (!texts.every((text) => typeof text === 'string')) throw unsupported('input', 'invalid input type');
+  refuseUntranslatable(fields);
   const dimensions = toNumber(fields['dimensions']);
   const encoding = decodeEncoding(fields['encoding_format']);
   return {

@@ -94,7 +94,17 @@ test('names the field that is wrong', () => {
 test('accepts and refuses what the schemas do', () => {
   const odd = fc.oneof(
     fc.constantFrom(null, true, false, 0, 1, 1.5, -3, 21, '', 'base64', 'text', 'low'),
-    fc.constantFrom<unknown>([], {}, [1], ['a'], [{}], [null], { include_usage: true }, { include_usage: 1 }),
+    fc.constantFrom<unknown>(
+      [],
+      {},
+      [1],
+      ['a'],
+      [{}],
+      [null],
+      { include_usage: true },
+      { include_usage: 1 },
+      { effort: 5 },
+    ),
     fc.constantFrom<unknown>(
       [{ role: 1 }],
       [{ content: [{}] }],
@@ -105,7 +115,7 @@ test('accepts and refuses what the schemas do', () => {
   );
   const names = [
     'messages prompt suffix input dimensions encoding_format stream stream_options max_tokens seed stop temperature top_p',
-    'frequency_penalty presence_penalty max_completion_tokens tools tool_choice response_format reasoning_effort logprobs',
+    'frequency_penalty presence_penalty max_completion_tokens tools tool_choice response_format reasoning_effort reasoning logprobs',
     'top_logprobs keep_alive unknown',
   ];
   const fields = fc.dictionary(fc.constantFrom(...names.join(' ').split(' ')), odd, { maxKeys: 4 });

@@ -196,7 +196,11 @@ function checkSampling(body: JsonObject, struct: string): void {
 function asksToThink(body: JsonObject): boolean {
   checkText(body['reasoning_effort'], 'ChatCompletionRequest.reasoning_effort');
   const { reasoning } = body;
-  const effort = (isObject(reasoning) ? reasoning['effort'] : undefined) ?? body['reasoning_effort'];
+  if (reasoning !== undefined && reasoning !== null && !isObject(reasoning)) {
+    throw wrongType(reasoning, 'ChatCompletionRequest.reasoning', 'openai.Reasoning');
+  }
+  if (isObject(reasoning)) checkText(reasoning['effort'], 'Reasoning.reasoning.effort');
+  const effort = reasoning?.['effort'] ?? body['reasoning_effort'];
   return isFilled(effort) && effort !== 'none';
 }
 

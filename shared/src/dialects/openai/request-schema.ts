@@ -40,6 +40,7 @@ const chatRequest = z.looseObject({
   tool_choice: z.unknown().optional().describe('"none", "auto", "required" or {type: "function", function: {name}}.'),
   response_format: z.record(z.string(), z.unknown()).nullish(),
   reasoning_effort: text,
+  reasoning: z.looseObject({ effort: text }).nullish(),
   logprobs: flag,
   top_logprobs: z.int().min(0).max(20).nullish(),
 });
