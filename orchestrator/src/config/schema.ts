@@ -75,7 +75,7 @@ const limitsSchema = z.strictObject({
     .describe('Most bytes of all answers of one engine waiting for slow clients.'),
   jsonDepth: wholeNumber(4, 1_000).prefault(128).describe('Deepest nesting of a JSON body.'),
   jsonValues: wholeNumber(1_000, 1_000_000_000)
-    .prefault(500_000)
+    .prefault(400_000)
     .describe('Most values of a JSON body; an object or list counts 3, a text or name 10, as they cost to read.'),
   lanesPerNode: wholeNumber(1, 100_000).prefault(1_024).describe('Most lanes (slots) one node may open.'),
   nodes: wholeNumber(1, 100_000).prefault(1_024).describe('Most nodes in the cluster.'),

@@ -169,7 +169,7 @@ function toConfig({ server, limits }: TestServerOptions): AppDeps['config'] {
       streamBufferBytes: 1e6,
       nodeBufferBytes: 1e6,
       jsonDepth: 128,
-      jsonValues: 500_000,
+      jsonValues: 400_000,
       lanesPerNode: 10,
       nodes: 10,
       operationsPerNode: 4,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Pulse } from '../pulse.ts';
+import { BodyParts } from './body-parts.ts';
 
 export interface BodyLimits {
   readonly maxBytes: number;
@@ -55,7 +56,7 @@ export class BodyReader {
         reject(noRoom(heldBytes));
         return;
       }
-      const chunks: Buffer[] = [];
+      const parts = new BodyParts(announced !== undefined && Number(announced) > freeBytes ? Number(announced) : 0);
       let bytes = 0;
       let lastBeat = pulse.beats;
       let isSettled = false;
@@ -65,10 +66,9 @@ export class BodyReader {
         isSettled = true;
         pulse.leave(watched);
         if (error === undefined) {
-          const [only] = chunks;
-          resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytes));
+          resolve(parts.join());
         } else {
-          chunks.length = 0;
+          parts.clear();
           this.release(bytes);
           reject(error);
         }
@@ -88,7 +88,7 @@ export class BodyReader {
         lastBeat = pulse.beats;
         if (bytes > maxBytes) settle(tooLarge(maxBytes));
         else if (this.#held > heldBytes) settle(noRoom(heldBytes));
-        else chunks.push(chunk);
+        else parts.add(chunk);
       });
       incoming.on('end', () => settle());
       incoming.on('close', () => {
