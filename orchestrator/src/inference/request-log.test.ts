@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type RequestFilter, RequestLog } from './request-log.ts';
-import type { RequestRecord } from './request-record.ts';
+import type { AttemptRecord, RequestRecord } from './request-record.ts';
 
 function toRecord(requestId: string, facts: Partial<RequestRecord> = {}): RequestRecord {
   return {
@@ -48,6 +48,29 @@ describe('RequestLog', () => {
     expect(log.get('e5')?.requestId).toBe('e5');
     expect(log.get('e4')).toBeUndefined();
     expect(log.get('r1')?.state).toBe('held');
+  });
+
+  it('keeps no long texts of ended requests', () => {
+    const log = new RequestLog(10);
+    const long = `${'x'.repeat(254)}😀${'x'.repeat(100_000)}`;
+    const attempt = { node: 'n', engineId: 'e', decision: {} as AttemptRecord['decision'], boundMs: 1 };
+    record(log, 'long', {
+      model: long,
+      client: { address: '127.0.0.1', userAgent: long },
+      error: { code: 'engine-failed', message: long },
+      attempts: [
+        { ...attempt, model: 'tiny', reason: long },
+        { ...attempt, model: 'tiny' },
+      ],
+    });
+    const kept = log.get('long');
+    expect(JSON.stringify(kept).length).toBeLessThan(6_000);
+    expect(kept?.model).toBe(`${'x'.repeat(254)}…`);
+    expect(kept?.error).toMatchObject({ code: 'engine-failed', message: expect.stringMatching(/^x{254}😀x{1791}…$/u) });
+    expect(kept?.attempts[1]).toEqual({ ...attempt, model: 'tiny' });
+    const short = { model: 'x'.repeat(256), error: { code: 'engine-failed', message: 'y'.repeat(2_048) } };
+    record(log, 'short', short);
+    expect(log.get('short')).toMatchObject(short);
   });
 
   it('filters by state, model and node, and all of them at once', () => {

@@ -1,3 +1,4 @@
+import { toKeptRecord } from './kept-record.ts';
 import type { RequestRecord, RequestState } from './request-record.ts';
 
 export interface RequestFilter {
@@ -31,7 +32,7 @@ export class RequestLog {
   end(record: RequestRecord): void {
     if (this.#running.get(record.requestId) === record) this.#running.delete(record.requestId);
     if (this.#ended.length > 0) {
-      this.#ended[this.#next] = JSON.stringify(record);
+      this.#ended[this.#next] = JSON.stringify(toKeptRecord(record));
       this.#next = (this.#next + 1) % this.#ended.length;
     }
     if (record.state === 'failed') this.totals.failed++;
