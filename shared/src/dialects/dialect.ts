@@ -79,6 +79,17 @@ export interface EncodeRequestOptions {
 export interface EncodedRequest {
   readonly endpoint: EndpointName;
   readonly body: Record<string, unknown>;
+  /** What the engine cannot be asked for; the reader of its answer sees to it. */
+  readonly vectors?: VectorWish;
+}
+
+/** How a client wants its vectors, where engines are known to overlook it. */
+export interface VectorWish {
+  /** In base64, even if the engine sends numbers. Native readers only: what becomes an event is numbers. */
+  readonly isBase64: boolean;
+  /** Most numbers of a vector. */
+  readonly dimensions?: number;
+  readonly ifLonger?: 'cut' | 'refuse';
 }
 
 /** The name the engine answers with, and the name the client wrote. Whatever name the engine says becomes `to`. */
@@ -94,11 +105,13 @@ export interface NativeReaderOptions {
   readonly rewriteModel?: ModelRewrite;
   /** The client did not ask for the usage chunk, the agent did: it is read and left out. */
   readonly stripUsage?: boolean;
+  readonly vectors?: VectorWish | undefined;
 }
 
 export interface EventReaderOptions {
   /** False: `push` only collects, the whole answer comes from `finish`. */
   readonly stream: boolean;
+  readonly vectors?: VectorWish | undefined;
 }
 
 /** What the engine told about the answer as a whole; what it does not tell is absent. */

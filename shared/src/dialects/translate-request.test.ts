@@ -361,7 +361,8 @@ describe('from Ollama to OpenAI', () => {
   test('embeddings', () => {
     expect(translate('ollama.embed', { model: 'm', input: 'a', dimensions: 4, truncate: true })).toEqual({
       endpoint: 'openai.embeddings',
-      body: { model: 'm', input: ['a'], encoding_format: 'float', dimensions: 4 },
+      body: { model: 'm', input: ['a'], encoding_format: 'float' },
+      vectors: { isBase64: false, dimensions: 4, ifLonger: 'cut' },
     });
     expect(translate('ollama.embeddings', { model: 'm', prompt: 'a' })).toMatchObject({ body: { input: ['a'] } });
   });

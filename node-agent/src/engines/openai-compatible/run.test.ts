@@ -29,6 +29,18 @@ describe('toOpenAiJob', () => {
   });
 
   test.each([
+    ['openai.embeddings', { input: 'x', encoding_format: 'base64' }, '"embedding":"AACAPwAAAD8="'],
+    ['ollama.embed', { input: 'x', dimensions: 1 }, '"vectors":[[1]]'],
+  ] as const)('has vectors as the client of %s wishes, whatever the engine sends', (endpoint, wish, expected) => {
+    const job = toHeader({ endpoint, model: 'm', answerModel: 'm', stream: false });
+    const { reader } = toOpenAiJob(job, Buffer.from(JSON.stringify({ model: 'm', ...wish })), paths);
+    reader.push(Buffer.from('{"data":[{"embedding":[1,0.5]}]}'));
+    const batch = reader.finish().batch;
+    const said = batch?.form === 'native' ? Buffer.from(batch.bytes).toString('utf8') : JSON.stringify(batch);
+    expect(said).toContain(expected);
+  });
+
+  test.each([
     ['asked for already', { stream_options: { include_usage: true } }, { include_usage: true }],
     ['refused', { stream_options: { include_usage: false } }, { include_usage: true }],
     ['beside others', { stream_options: { chunk: 1 } }, { chunk: 1, include_usage: true }],

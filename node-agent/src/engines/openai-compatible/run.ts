@@ -1,6 +1,8 @@
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
+import type { VectorWish } from '@waggle/shared/dialects/dialect.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
+import { toVectorWish } from '@waggle/shared/dialects/openai/wished-vectors.ts';
 import type { EngineJob } from '../engine-run.ts';
 import { toObject } from '../json-facts.ts';
 import { isNative, parseBody, toBytes, translate } from '../prepare-job.ts';
@@ -15,19 +17,20 @@ const dialect = dialects.openai;
 export function toOpenAiJob(job: JobHeader, body: Uint8Array, paths: ServerPaths): EngineJob {
   const { stream } = job;
   if (endpoints[job.endpoint].dialect !== 'openai') {
-    const { endpoint, body: translated } = translate(job, body, 'openai');
+    const { endpoint, body: translated, vectors } = translate(job, body, 'openai');
     return {
       endpoint,
       path: toCallPath(paths, endpoint),
       body: toBytes(stream ? withUsage(translated) : translated),
-      reader: dialect.createEventReader(endpoint, { stream }),
+      reader: dialect.createEventReader(endpoint, { stream, vectors }),
     };
   }
   const { endpoint } = job;
   const path = toCallPath(paths, endpoint);
   const { bytes, stripUsage } = toEngineBody(job, body);
+  const vectors = endpoints[endpoint].kind === 'embedding' ? findVectorWish(body) : undefined;
   if (!isNative(job, 'openai')) {
-    return { endpoint, path, body: bytes, reader: dialect.createEventReader(endpoint, { stream }) };
+    return { endpoint, path, body: bytes, reader: dialect.createEventReader(endpoint, { stream, vectors }) };
   }
   // Some servers answer with a name of their own whatever was asked; the reader leaves bytes alone that say the right one already.
   const rewriteModel = { from: job.model, to: job.answerModel };
@@ -35,8 +38,15 @@ export function toOpenAiJob(job: JobHeader, body: Uint8Array, paths: ServerPaths
     endpoint,
     path,
     body: bytes,
-    reader: dialect.createNativeReader(endpoint, { stream, stripUsage, rewriteModel }),
+    reader: dialect.createNativeReader(endpoint, { stream, stripUsage, rewriteModel, vectors }),
   };
+}
+
+/** Most requests say nothing of the kind and are not parsed for it. */
+function findVectorWish(body: Uint8Array): VectorWish | undefined {
+  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const mayWish = buffer.includes('"encoding_format"') || buffer.includes('"dimensions"');
+  return mayWish ? toVectorWish(parseBody(body)) : undefined;
 }
 
 interface EngineBody {

@@ -38,7 +38,7 @@ export function encodeRequest(request: GenerationRequest, options: EncodeRequest
         : { endpoint: 'openai.chat', body: encodeTextAsChat(request) };
     }
     case 'embedding':
-      return { endpoint: 'openai.embeddings', body: encodeEmbedding(request) };
+      return encodeEmbedding(request);
   }
 }
 
@@ -185,8 +185,15 @@ function encodeToolChoice(choice: ToolChoice | undefined): unknown {
   return typeof choice === 'object' ? { type: 'function', function: { name: choice.name } } : choice;
 }
 
-/** Numbers are asked for, whatever the client wants: they become events first. */
-function encodeEmbedding(request: EmbeddingRequest): Record<string, unknown> {
+/**
+ * Numbers are asked for, whatever the client wants: they become events first. For fewer of them the engine is not asked: many
+ * overlook it or refuse it, and Ollama's API says how a vector is shortened, so that it can be done afterwards.
+ */
+function encodeEmbedding(request: EmbeddingRequest): EncodedRequest {
   const { model, input, dimensions } = request;
-  return { model, input: [...input], encoding_format: 'float', ...withoutAbsent({ dimensions }) };
+  return {
+    endpoint: 'openai.embeddings',
+    body: { model, input: [...input], encoding_format: 'float' },
+    ...(dimensions === undefined ? {} : { vectors: { isBase64: false, dimensions, ifLonger: 'cut' } }),
+  };
 }

@@ -3,7 +3,7 @@ import type { ChatEvent, TokenLogprob } from '../../chat/chat-event.ts';
 import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
 import type { ToolCall } from '../../chat/generation-request.ts';
 import { toBuffer } from '../../streams/remainder.ts';
-import type { EventReader, EventReaderOptions, JobStats, WholeAnswer } from '../dialect.ts';
+import type { EventReader, EventReaderOptions, JobStats, VectorWish, WholeAnswer } from '../dialect.ts';
 import { type EventDecoding, EventStream } from '../event-stream.ts';
 import { sseFraming } from '../framing.ts';
 import { isFilled, isObject, type JsonObject, toArray, toNumber } from '../json-value.ts';
@@ -15,19 +15,24 @@ import { choicesOf, partOf, Totals, toChunk } from './answer-reading.ts';
 import { embeddingStats } from './native-reader.ts';
 import { createToolCallJoiner } from './tool-call-joiner.ts';
 import { decodeVector } from './vector-base64.ts';
+import { toWishedLength } from './wished-vectors.ts';
 
-export function createEventReader(endpoint: EndpointName, { stream }: EventReaderOptions): EventReader {
+export function createEventReader(endpoint: EndpointName, { stream, vectors }: EventReaderOptions): EventReader {
   if (!stream || endpoints[endpoint].kind === 'embedding') {
-    return createWholeReader((bytes) => readWholeEvents(endpoint, bytes));
+    return createWholeReader((bytes) => readWhole(endpoint, bytes, vectors));
   }
   return new EventStream(sseFraming, new OpenaiDecoding());
 }
 
 export function readWholeEvents(endpoint: EndpointName, bytes: Uint8Array): WholeAnswer<TypedBatch> {
+  return readWhole(endpoint, bytes, undefined);
+}
+
+function readWhole(endpoint: EndpointName, bytes: Uint8Array, wish: VectorWish | undefined): WholeAnswer<TypedBatch> {
   const body = toBuffer(bytes);
   if (body.length === 0) throw endedEarly();
   const answer = toChunk(parse(body.toString('utf8')));
-  if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(answer);
+  if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(answer, wish);
   if (choicesOf(answer).length === 0) throw notAnAnswer('no choices');
   const decoding = new OpenaiDecoding();
   const events: ChatEvent[] = [];
@@ -93,12 +98,12 @@ function logprobsOf(choice: JsonObject): readonly TokenLogprob[] | undefined {
   return readLogprobs(logprobs['content']) ?? readListedLogprobs(logprobs);
 }
 
-function readEmbeddings(answer: JsonObject): WholeAnswer<TypedBatch> {
+function readEmbeddings(answer: JsonObject, wish: VectorWish | undefined): WholeAnswer<TypedBatch> {
   const data = toArray(answer['data']);
   if (data === undefined) throw notAnAnswer('no data');
   const items = data.filter(isObject).map((item, place) => ({ item, index: toNumber(item['index']) ?? place }));
   const ordered = items.toSorted((one, other) => one.index - other.index);
-  const vectors = ordered.map(({ item }) => decodeVector(item['embedding']));
+  const vectors = ordered.map(({ item }) => toWishedLength(decodeVector(item['embedding']), wish));
   const stats = embeddingStats(answer);
   const { usage } = stats;
   const events: ChatEvent[] = [

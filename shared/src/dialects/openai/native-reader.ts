@@ -1,7 +1,7 @@
 import { batchKind, type NativeBatch } from '../../chat/answer-batch.ts';
 import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
 import { toBuffer } from '../../streams/remainder.ts';
-import type { JobStats, ModelRewrite, NativeReader, NativeReaderOptions, WholeAnswer } from '../dialect.ts';
+import type { JobStats, ModelRewrite, NativeReader, NativeReaderOptions, VectorWish, WholeAnswer } from '../dialect.ts';
 import { sseFraming } from '../framing.ts';
 import type { JsonObject } from '../json-value.ts';
 import type { Holes } from '../line-shape.ts';
@@ -10,6 +10,7 @@ import { parseOutsideArrays, withModel } from '../outside-arrays.ts';
 import { endedEarly, notAnAnswer, notJson } from '../stream-errors.ts';
 import { createWholeReader } from '../whole-reader.ts';
 import { choicesOf, OpenaiReading, toChunk, toUsage } from './answer-reading.ts';
+import { toWishedVectors } from './wished-vectors.ts';
 
 const holes: Holes = {
   content: batchKind.text,
@@ -19,9 +20,9 @@ const holes: Holes = {
 };
 
 export function createNativeReader(endpoint: EndpointName, options: NativeReaderOptions): NativeReader {
-  const { stream, rewriteModel, stripUsage } = options;
+  const { stream, rewriteModel, stripUsage, vectors } = options;
   if (!stream || endpoints[endpoint].kind === 'embedding') {
-    return createWholeReader((bytes) => readWholeNative(endpoint, bytes, rewriteModel));
+    return createWholeReader((bytes) => readWhole(endpoint, bytes, { rewriteModel, vectors }));
   }
   return new NativeStream({
     framing: sseFraming,
@@ -37,9 +38,19 @@ export function readWholeNative(
   bytes: Uint8Array,
   rewriteModel?: ModelRewrite,
 ): WholeAnswer<NativeBatch> {
+  return readWhole(endpoint, bytes, { rewriteModel, vectors: undefined });
+}
+
+interface Changes {
+  readonly rewriteModel: ModelRewrite | undefined;
+  readonly vectors: VectorWish | undefined;
+}
+
+function readWhole(endpoint: EndpointName, bytes: Uint8Array, changes: Changes): WholeAnswer<NativeBatch> {
   const body = toBuffer(bytes);
   if (body.length === 0) throw endedEarly();
-  if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(body, rewriteModel);
+  if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(body, changes);
+  const { rewriteModel } = changes;
   const reading = new OpenaiReading();
   const answer = parse(body.toString('utf8'));
   const kinds = reading.read(answer) & ~batchKind.opening;
@@ -52,7 +63,7 @@ export function readWholeNative(
   };
 }
 
-function readEmbeddings(body: Buffer, rewriteModel: ModelRewrite | undefined): WholeAnswer<NativeBatch> {
+function readEmbeddings(body: Buffer, { rewriteModel, vectors }: Changes): WholeAnswer<NativeBatch> {
   const parsed = parseOutsideArrays(body);
   if (parsed === undefined) throw notJson(undefined);
   const answer = toChunk(parsed);
@@ -62,7 +73,7 @@ function readEmbeddings(body: Buffer, rewriteModel: ModelRewrite | undefined): W
       form: 'native',
       kinds: batchKind.embeddings | batchKind.end,
       deltas: 0,
-      bytes: withModel(body, rewriteModel),
+      bytes: toWishedVectors(withModel(body, rewriteModel), vectors),
     },
     stats: embeddingStats(answer),
   };
