@@ -43,7 +43,7 @@ const call: ChatEvent = { type: 'tool-call', call: { index: 0, id: 'c1', name: '
 describe('streams, word for word', () => {
   const at = '"created_at":"2026-11-21T10:34:51.528000000Z"';
   const totals =
-    '"total_duration":1500000,"prompt_eval_count":5,"prompt_eval_cached_count":4,"prompt_eval_duration":250000,"eval_count":2,"eval_duration":1000000';
+    '"total_duration":1500000,"load_duration":250000,"prompt_eval_count":5,"prompt_eval_cached_count":4,"prompt_eval_duration":250000,"eval_count":2,"eval_duration":1000000';
 
   test('Ollama chat', () => {
     expect(write('ollama.chat', [hm, hello, call, end]).split('\n')).toEqual([
@@ -120,6 +120,8 @@ describe('whole answers', () => {
       `{"model":"m",${at},"response":"","done":true,"done_reason":"unload"}`,
     );
     const none: ChatEvent = { type: 'embeddings', vectors: [] };
+    const timed: ChatEvent = { ...load, timings: { totalMs: 1 } };
+    expect(whole('ollama.embed', [none, timed], { model: 'm' })).toBe('{"model":"m","embeddings":[]}');
     expect(whole('ollama.embed', [none, load], { model: 'm' })).toBe('{"model":"m","embeddings":[]}');
     expect(whole('ollama.embeddings', [none, load])).toBe('{"embedding":[]}');
   });
@@ -129,26 +131,26 @@ describe('whole answers', () => {
       {
         type: 'embeddings',
         vectors: [
-          [0.5, -1],
+          [3, -4],
           [2, 0],
         ],
       },
       end,
     ];
     expect(whole('ollama.embed', events, { model: 'm' })).toBe(
-      '{"model":"m","embeddings":[[0.5,-1],[2,0]],"total_duration":1500000,"prompt_eval_count":5}',
+      '{"model":"m","embeddings":[[0.6,-0.8],[1,0]],"total_duration":1500000,"load_duration":1,"prompt_eval_count":5}',
     );
-    expect(whole('ollama.embeddings', events)).toBe('{"embedding":[0.5,-1]}');
+    expect(whole('ollama.embeddings', events)).toBe('{"embedding":[3,-4]}');
     const openai = { object: 'list', model: 'm', usage: { prompt_tokens: 5, total_tokens: 5 } };
     expect(JSON.parse(whole('openai.embeddings', events, { model: 'm' }))).toEqual({
       ...openai,
       data: [
-        { object: 'embedding', embedding: [0.5, -1], index: 0 },
+        { object: 'embedding', embedding: [3, -4], index: 0 },
         { object: 'embedding', embedding: [2, 0], index: 1 },
       ],
     });
     expect(JSON.parse(whole('openai.embeddings', events, { model: 'm', encoding: 'base64' }))).toMatchObject({
-      data: [{ embedding: 'AAAAPwAAgL8=' }, { embedding: 'AAAAQAAAAAA=' }],
+      data: [{ embedding: 'AABAQAAAgMA=' }, { embedding: 'AAAAQAAAAAA=' }],
     });
   });
 

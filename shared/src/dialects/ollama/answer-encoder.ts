@@ -6,11 +6,11 @@ import { ClusterError } from '../../errors/cluster-error.ts';
 import type { AnswerEncoder, AnswerEncoderOptions } from '../dialect.ts';
 import { parseObject } from '../json-value.ts';
 import { writeLogprobs } from '../logprobs.ts';
+import { toDurations } from './durations.ts';
 import { createTimestamp } from './timestamp.ts';
 
 /**
- * Writes events as Ollama does: a line per event, the last one with `done` and the totals. Where the engine told no decoding
- * time, that between the first and the last event stands in its place, since clients divide by it.
+ * Writes events as Ollama does: a line per event, the last one with `done` and the totals.
  */
 export function createAnswerEncoder(endpoint: EndpointName, options: AnswerEncoderOptions): AnswerEncoder {
   const now = options.now ?? Date.now;
@@ -90,39 +90,49 @@ const doneReasons: Readonly<Record<FinishReason, string>> = {
   unload: 'unload',
 };
 
-/** As Ollama does, without what is 0. */
+/** As Ollama does: counts that are 0 are left out, and a load or an unload has no totals. */
 function encodeEnd(endpoint: EndpointName, end: ResponseEnd, waitedMs: number | undefined): string {
   const { finishReason, usage, timings, context } = end;
+  let text = `"done":true,"done_reason":"${doneReasons[finishReason]}"`;
+  if (finishReason === 'load' || finishReason === 'unload') return text;
+  if (endpoint === 'ollama.generate' && context !== undefined) text += `,"context":${JSON.stringify(context)}`;
+  const { total, load, prefill, decode } = toDurations(timings, waitedMs);
   const fields: (readonly [string, number | undefined])[] = [
-    ['total_duration', toNs(timings?.totalMs)],
-    ['load_duration', toNs(timings?.loadMs)],
+    ['total_duration', total],
+    ['load_duration', load],
     ['prompt_eval_count', usage?.promptTokens],
     ['prompt_eval_cached_count', usage?.cachedTokens],
-    ['prompt_eval_duration', toNs(timings?.prefillMs)],
+    ['prompt_eval_duration', prefill],
     ['eval_count', usage?.completionTokens],
-    ['eval_duration', toNs(timings?.decodeMs ?? waitedMs)],
+    ['eval_duration', decode],
   ];
-  let text = `"done":true,"done_reason":"${doneReasons[finishReason]}"`;
-  if (endpoint === 'ollama.generate' && context !== undefined) text += `,"context":${JSON.stringify(context)}`;
   for (const [name, value] of fields) {
     if (value !== undefined && (value !== 0 || name === 'prompt_eval_cached_count')) text += `,"${name}":${value}`;
   }
   return text;
 }
 
-function toNs(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms * 1e6);
-}
-
 function encodeEmbeddings(endpoint: EndpointName, model: string, events: readonly ChatEvent[]): Uint8Array {
   const { vectors, end } = foldEvents(events);
   if (endpoint === 'ollama.embeddings') return Buffer.from(`{"embedding":${JSON.stringify(vectors[0] ?? [])}}`);
-  const totalNs = toNs(end.timings?.totalMs);
-  const loadNs = toNs(end.timings?.loadMs);
-  const promptTokens = end.usage?.promptTokens;
-  let text = `{"model":${JSON.stringify(model)},"embeddings":${JSON.stringify(vectors)}`;
-  if (totalNs !== undefined && totalNs !== 0) text += `,"total_duration":${totalNs}`;
-  if (loadNs !== undefined && loadNs !== 0) text += `,"load_duration":${loadNs}`;
-  if (promptTokens !== undefined && promptTokens !== 0) text += `,"prompt_eval_count":${promptTokens}`;
+  let text = `{"model":${JSON.stringify(model)},"embeddings":${JSON.stringify(vectors.map(toUnitLength))}`;
+  if (end.finishReason !== 'load' && end.finishReason !== 'unload') {
+    const { totalMs, loadMs } = end.timings ?? {};
+    // All there is to an embedding is its prompt: what an engine does not tell of loading is next to nothing.
+    const { total, load } = toDurations({ totalMs, loadMs, decodeMs: totalMs }, undefined);
+    if (total !== undefined) text += `,"total_duration":${total},"load_duration":${load ?? 1}`;
+    const promptTokens = end.usage?.promptTokens ?? 0;
+    if (promptTokens !== 0) text += `,"prompt_eval_count":${promptTokens}`;
+  }
   return Buffer.from(`${text}}`);
+}
+
+/** Rounding of 32-bit floats. */
+const unitTolerance = 1e-4;
+
+/** Vectors of `/api/embed` have length 1, whoever made them; those that have it stay as they are. */
+function toUnitLength(vector: readonly number[]): readonly number[] {
+  const length = Math.sqrt(vector.reduce((sum, number) => sum + number * number, 0));
+  if (length === 0 || Math.abs(length - 1) < unitTolerance) return vector;
+  return vector.map((number) => number / length);
 }
