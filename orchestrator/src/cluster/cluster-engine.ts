@@ -1,4 +1,5 @@
 import type { EngineReport } from '@waggle/shared/cluster/node.ts';
+import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import { EngineLanes } from './engine-lanes.ts';
 import { toModelKey } from './model-names.ts';
@@ -9,16 +10,37 @@ import type { EngineView } from './views.ts';
 export class ClusterEngine implements EngineView {
   readonly node: ClusterNode;
   readonly engineId: string;
+  /** As the node tells it, but down while the engine rejects our credentials: its own probe may need none. */
   report: EngineReport;
   readonly lanes = new EngineLanes();
   #served = new Map<string, ServedModel>();
   /** Kept when a model disappears, so that one that comes back has its learned rates again. */
   readonly #known = new Map<string, ServedModel>();
 
+  #told: EngineReport;
+  #rejection: ClusterError | undefined;
+
   constructor(node: ClusterNode, report: EngineReport) {
     this.node = node;
     this.engineId = report.engineId;
     this.report = report;
+    this.#told = report;
+  }
+
+  /** Why it is out: it rejects our credentials, which its operator must mend. */
+  get rejection(): ClusterError | undefined {
+    return this.#rejection;
+  }
+
+  reject(error: ClusterError): void {
+    this.#rejection = error;
+    this.report = { ...this.#told, health: 'down', problem: error.message };
+  }
+
+  /** It may be tried again. */
+  admit(): void {
+    this.#rejection = undefined;
+    this.report = this.#told;
   }
 
   get models(): readonly ServedModel[] {
@@ -36,8 +58,13 @@ export class ClusterEngine implements EngineView {
 
   /** Takes over a full report. True: its health or the set of model names changed. */
   update(report: EngineReport): boolean {
-    let changed = report.health !== this.report.health;
-    this.report = report;
+    const before = this.report.health;
+    // It was away, and is another one now; or is away.
+    if (report.health !== this.#told.health) this.#rejection = undefined;
+    this.#told = report;
+    if (this.#rejection === undefined) this.report = report;
+    else this.reject(this.#rejection);
+    let changed = before !== this.report.health;
     const next = new Map<string, ServedModel>();
     for (const model of report.models) {
       const key = toModelKey(model.name);

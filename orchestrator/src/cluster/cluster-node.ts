@@ -64,6 +64,8 @@ export class ClusterNode implements NodeView {
     this.link = link;
     this.joinedAt = new Date().toISOString();
     this.leftAt = undefined;
+    // It may have been given another key.
+    for (const engine of this.#engines.values()) engine.admit();
     this.update(report);
     this.move(report.draining ? 'draining' : 'active');
   }

@@ -1,5 +1,6 @@
 import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FakeNode } from '../testing/fake-cluster.ts';
 import { InferenceBed } from './inference-bed.ts';
 
 /** opossum knows no clock but the process's own. */
@@ -198,16 +199,6 @@ describe('an engine that asks for a pause', () => {
     expect(waiting.record.state).toBe('done');
   });
 
-  it('because of its credentials is a failure at once, in those words', async () => {
-    const bed = new InferenceBed();
-    const node = bed.cluster.join('a');
-    bed.run();
-    node.busyLane.fail('auth', { message: 'the engine refused this node’s credentials' });
-    const late = bed.run();
-    await settled();
-    expect(late.errors).toMatchObject([{ message: 'the engine refused this node’s credentials' }]);
-  });
-
   it('many jobs of one moment are one time, not many in a row', async () => {
     const bed = new InferenceBed();
     const node = bed.cluster.join('a', { lanes: 4, models: [{ parallel: 4 }] });
@@ -229,4 +220,59 @@ it('an engine that refuses connections rests with all its models', async () => {
   bed.run({ facts: { model: 'qwen3' } });
   expect(a.busy).toEqual([]);
   expect(b.busy).toHaveLength(2);
+});
+
+describe('an engine that refuses the credentials of its node', () => {
+  const words = /node a: .*apiKeyEnv/;
+  const fail = (node: FakeNode) => node.busyLane.fail('auth', { message: 'no (status 401)' });
+
+  it('is out at once for all its models, shown with its reason, and jobs go elsewhere', async () => {
+    const bed = new InferenceBed();
+    const a = bed.cluster.join('a', { lanes: 2, models: [{}, { name: 'other' }] });
+    const [first, late, other] = [bed.run(), bed.run(), bed.run({ facts: { model: 'other' } })];
+    const lane = a.busy.find(({ job }) => job.header.model === 'llama3.2:latest');
+    lane?.fail('auth', { message: 'no (status 401)' });
+    await settled();
+    for (const { errors } of [first, late]) expect(errors).toMatchObject([{ code: 'engine-failed', message: words }]);
+    expect(other.record.state).toBe('running');
+    const again = bed.run({ facts: { model: 'other' } });
+    await settled();
+    expect(again.errors).toMatchObject([{ message: words }]);
+    expect(bed.cluster.registry.node('a')?.engines[0]?.report).toMatchObject({ health: 'down', problem: words });
+    const b = bed.cluster.join('b');
+    bed.run();
+    expect(b.busy).toHaveLength(1);
+  });
+
+  it.each<[string, (bed: InferenceBed, node: FakeNode) => void | Promise<void>]>([
+    ['after a minute', (bed) => bed.clock.advance(60_000)],
+    ['when it was away', (_bed, node) => void [node.reportHealth('down'), node.reportHealth('up')]],
+  ])('is tried again %s', async (_when, mend) => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a');
+    bed.run();
+    fail(node);
+    await bed.clock.advance(50_000);
+    node.reportHealth('up');
+    const refused = bed.run();
+    await settled();
+    expect(refused.errors).toMatchObject([{ message: words }]);
+    await mend(bed, node);
+    expect(bed.cluster.registry.node('a')?.engines[0]?.report.health).toBe('up');
+    const asking = bed.run();
+    node.busyLane.finish();
+    await settled();
+    expect(asking.record.state).toBe('done');
+  });
+
+  it('is tried again when its node comes back, which may have another key', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a');
+    bed.run();
+    fail(node);
+    node.leave();
+    const back = bed.cluster.join('a', { epoch: 2 });
+    bed.run();
+    expect(back.busy).toHaveLength(1);
+  });
 });

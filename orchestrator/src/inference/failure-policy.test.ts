@@ -1,5 +1,6 @@
 import type { FailureCause, JobEnd, JobFailure } from '@waggle/shared/cluster/job.ts';
 import { describe, expect, it } from 'vitest';
+import { toEngineReport } from '../testing/reports.ts';
 import type { AttemptFailure } from './attempt.ts';
 import { judgeFailure, toFailureError } from './failure-policy.ts';
 
@@ -32,7 +33,7 @@ describe('judgeFailure', () => {
     ],
     ['engine fault', ended('engine'), { action: 'retry', costs: true, excludeMs: never }],
     ['fault of the node', ended('internal'), { action: 'retry', costs: true, excludeMs: never }],
-    ['401 and 403', ended('auth'), { action: 'retry', costs: false, excludeMs: never, rest: 'engine', restMs: 30_000 }],
+    ['401 and 403', ended('auth'), { action: 'retry', costs: false, excludeMs: never, rest: 'rejected' }],
     ['4xx of the request', ended('request'), { action: 'fail' }],
     ['no reason given', unexplained, { action: 'fail' }],
   ] as const)('%s', (_, failure, verdict) => {
@@ -63,6 +64,20 @@ describe('judgeFailure', () => {
 });
 
 describe('toFailureError', () => {
+  const report = toEngineReport({ kind: 'vllm', url: 'http://big:8000/v1' });
+
+  it('says where to mend refused credentials', () => {
+    const { code, message, details } = toFailureError(
+      ended('auth', { message: 'no (status 401)', engineStatus: 401, engineBody: 'no' }),
+      'big',
+      report,
+    );
+    expect(details).toEqual({ engineStatus: 401 });
+    expect(code).toBe('engine-failed');
+    for (const word of ['node big', 'vllm', 'http://big:8000/v1', 'no (status 401)', 'apiKeyEnv'])
+      expect(message).toContain(word);
+  });
+
   it('keeps the words, the status and the pause of the engine', () => {
     const end: JobEnd = {
       outcome: 'failed',
@@ -75,22 +90,22 @@ describe('toFailureError', () => {
         retryAfterMs: 3_000,
       },
     };
-    const error = toFailureError({ kind: 'ended', end }, 'a');
+    const error = toFailureError({ kind: 'ended', end }, 'a', report);
     expect(error).toMatchObject({ code: 'rate-limited', message: 'slow down' });
     expect(error.details).toEqual({ engineStatus: 429, engineMessage: 'slow down', retryAfterMs: 3_000 });
   });
 
   it('claims no words of the engine where there were none', () => {
-    expect(toFailureError(ended('engine', { message: 'socket hang up' }), 'a').details).toEqual({});
-    expect(toFailureError(unexplained, 'a')).toMatchObject({ code: 'engine-failed' });
+    expect(toFailureError(ended('engine', { message: 'socket hang up' }), 'a', report).details).toEqual({});
+    expect(toFailureError(unexplained, 'a', report)).toMatchObject({ code: 'engine-failed' });
   });
 
   it('names the node where the engine has nothing to say', () => {
-    const declined = toFailureError({ kind: 'declined', reason: 'draining' }, 'garage');
+    const declined = toFailureError({ kind: 'declined', reason: 'draining' }, 'garage', report);
     expect(declined).toMatchObject({ code: 'no-node', details: { retryAfterMs: 1_000 } });
     expect(declined.message).toContain('garage');
     expect(declined.message).toContain('draining');
-    const lost = toFailureError({ kind: 'lost', reason: 'cut' }, 'garage');
+    const lost = toFailureError({ kind: 'lost', reason: 'cut' }, 'garage', report);
     expect(lost).toMatchObject({ code: 'engine-unreachable' });
     expect(lost.message).toContain('garage');
   });

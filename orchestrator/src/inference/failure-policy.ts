@@ -1,25 +1,26 @@
 import type { JobEnd, JobFailure } from '@waggle/shared/cluster/job.ts';
+import type { EngineReport } from '@waggle/shared/cluster/node.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { AttemptFailure } from './attempt.ts';
 
 /**
  * What follows a failed attempt before the first event.
  * `retry`: at once elsewhere; `costs` draws from the retry budget. `excludeMs`: how long this place is out for this job.
- * `rest`: nobody is sent there for `restMs` (`engine`: to none of the engine's models). `fail`: the client is told.
+ * `rest`: nobody is sent there for `restMs` (`engine`: to none of the engine's models; `rejected`: to none of them until its operator
+ * mended what the engine refuses). `fail`: the client is told.
  */
 export type Verdict =
   | {
       readonly action: 'retry';
       readonly costs: boolean;
       readonly excludeMs: number;
-      readonly rest?: 'model' | 'engine';
+      readonly rest?: 'model' | 'engine' | 'rejected';
       readonly restMs?: number;
     }
   | { readonly action: 'fail' };
 
 const reconnectMs = 1_000;
 const declinedMs = 100;
-const misconfiguredMs = 30_000;
 /**
  * Pauses after a 429: as long as it asks for, but never so short that the engine is asked in a loop. One that names none is doubled
  * each time, so that a healed engine is back within 8 s.
@@ -48,13 +49,7 @@ export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdi
       return { action: 'retry', costs: false, excludeMs: restMs, rest: 'model', restMs };
     }
     case 'auth':
-      return {
-        action: 'retry',
-        costs: false,
-        excludeMs: Number.POSITIVE_INFINITY,
-        rest: 'engine',
-        restMs: misconfiguredMs,
-      };
+      return { action: 'retry', costs: false, excludeMs: Number.POSITIVE_INFINITY, rest: 'rejected' };
     case 'request':
     case undefined:
       return { action: 'fail' };
@@ -62,14 +57,23 @@ export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdi
 }
 
 /** The failure as the client hears it, with the engine's own words. */
-export function toFailureError(failure: AttemptFailure, node: string): ClusterError {
+export function toFailureError(
+  failure: AttemptFailure,
+  node: string,
+  engine: Pick<EngineReport, 'kind' | 'url'>,
+): ClusterError {
   if (failure.kind === 'declined')
     return new ClusterError('no-node', `node ${node} takes no jobs now (${failure.reason})`, {
       details: { retryAfterMs: 1_000 },
     });
   if (failure.kind === 'lost')
     return new ClusterError('engine-unreachable', `node ${node} was lost while it worked on the answer`);
-  return toEndError(failure.end);
+  const error = toEndError(failure.end);
+  if (failure.end.failure?.cause !== 'auth') return error;
+  const words = `node ${node}: ${error.message}; let apiKeyEnv of the ${engine.kind} at ${engine.url} in its configuration name a valid key`;
+  // Ours, not the engine's: it may quote the key.
+  const { engineMessage: _own, ...details } = error.details;
+  return new ClusterError(error.code, words, { details });
 }
 
 function toEndError(end: JobEnd): ClusterError {

@@ -188,8 +188,8 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
       this.#closeAnswered();
       return;
     }
-    const error = toFailureError(failure, attempt.placed.placement.node);
     const { placement } = attempt.placed;
+    const error = toFailureError(failure, placement.node, placement.served.engine.report);
     // Many jobs of one moment are told to pause at once: that is one time, not many in a row.
     const isResting = this.#deps.clock.now() < placement.restUntil;
     const verdict = judgeFailure(failure, Math.max(0, placement.restsInRow - (isResting ? 1 : 0)));
@@ -251,9 +251,10 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   }
 
   #rest(attempt: Attempt, verdict: Extract<Verdict, { action: 'retry' }>, error: ClusterError): void {
-    if (verdict.rest === undefined || verdict.restMs === undefined) return;
     const { scheduler } = this.#deps;
     const { placement } = attempt.placed;
+    if (verdict.rest === 'rejected') scheduler.reject(placement, error);
+    if (verdict.rest === undefined || verdict.restMs === undefined) return;
     if (verdict.rest === 'model') {
       if (this.#deps.clock.now() >= placement.restUntil) placement.restsInRow++;
       scheduler.rest(placement, verdict.restMs, error);

@@ -88,6 +88,7 @@ describe('choose', () => {
     ['draining', { nodeState: 'draining' }, {}],
     ['left', { nodeState: 'left' }, {}],
     ['engine-down', { engineUp: false }, {}],
+    ['rejected', { isRejected: true, engineUp: false }, {}],
     ['breaker-open', { breaker: 'open' }, {}],
     ['breaker-open', { breaker: 'half-open' }, {}],
     ['breaker-open', { breaker: 'half-open', probing: true, ...cold }, {}],

@@ -29,6 +29,8 @@ export interface CandidateCost {
 export type Exclusion =
   | 'tried'
   | 'engine-down'
+  /** The engine rejects our credentials. */
+  | 'rejected'
   | 'breaker-open'
   | 'resting'
   | 'suspect'

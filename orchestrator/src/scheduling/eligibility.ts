@@ -7,6 +7,7 @@ export function exclusion(place: Placement, job: ChoosableJob, now: number): Exc
   if (job.onlyNode !== undefined && place.node !== job.onlyNode) return 'other-node';
   if (refusedNeed(place, job) !== undefined) return 'incapable';
   if (place.nodeState !== 'active') return place.nodeState;
+  if (place.isRejected) return 'rejected';
   if (!place.engineUp) return 'engine-down';
   if (job.tried.size > 0 && now < (job.tried.get(place) ?? 0)) return 'tried';
   if (place.breaker === 'open') return 'breaker-open';

@@ -13,6 +13,8 @@ export interface Placement {
   readonly model: string;
   readonly nodeState: NodeState;
   readonly engineUp: boolean;
+  /** Its engine rejects our credentials: until its operator mends that nothing is sent there. */
+  readonly isRejected: boolean;
   readonly modelState: ModelState;
   readonly capabilities: readonly Capability[] | undefined;
   /** How its engine refuses what needs that, if the model lacks it; undefined: it may do without. */

@@ -35,6 +35,8 @@ export interface SchedulerLimits {
 }
 
 const loadFailureRestMs = 2_000;
+/** Credentials that were refused are tried again after this, by one job of a user. */
+const rejectedMs = 60_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
 /** A model that makes room stops taking jobs until its last one should have ended, and this much longer. */
@@ -53,6 +55,7 @@ type Outcome = 'gone' | 'closed' | 'full' | Placement;
 export class Scheduler implements CapacityListener {
   readonly #limits: SchedulerLimits;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #queue = new HoldQueue<HeldJob>();
   readonly #placements: Placements;
   readonly #running = new Roster<Placed>();
@@ -75,6 +78,7 @@ export class Scheduler implements CapacityListener {
   }) {
     this.#limits = deps.limits;
     this.#clock = deps.clock;
+    this.#logger = deps.logger;
     this.#alarm = new Alarm(deps.clock, () => this.capacityChanged());
     this.#placements = new Placements(deps.registry, {
       onProbeDue: (placement) => this.#onProbeDue(placement),
@@ -209,6 +213,18 @@ export class Scheduler implements CapacityListener {
     placement.restUntil = until;
     placement.restError = error;
     this.#clock.schedule(ms, () => this.capacityChanged());
+  }
+
+  /** The engine refused our credentials: nothing is sent there until it was away, its node joins anew, or a minute has passed. */
+  reject({ served: { engine } }: ServedPlacement, error: ClusterError): void {
+    if (engine.rejection !== undefined) return;
+    engine.reject(error);
+    this.#logger.warn('engine-rejected', { node: engine.node.name, engineId: engine.engineId, problem: error.message });
+    this.#clock.schedule(rejectedMs, () => {
+      if (engine.rejection !== error) return;
+      engine.admit();
+      this.capacityChanged();
+    });
   }
 
   /** Predicted milliseconds until the queue has room again. */

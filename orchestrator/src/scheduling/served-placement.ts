@@ -99,6 +99,10 @@ export class ServedPlacement implements Placement {
     return this.served.engine.report.health === 'up';
   }
 
+  get isRejected(): boolean {
+    return this.served.engine.rejection !== undefined;
+  }
+
   get modelState(): ModelState {
     if (this.isLeaving) return 'cold';
     const { report } = this.served;

@@ -69,7 +69,7 @@ export class StrandedLines {
     // A new job among old ones has its time, too.
     const giveUpAt = isPause ? patienceEndsAt(job, opening, now) : Math.max(since, job.heldSince) + strandedMaxMs;
     const isHeld = isPause ? opening.at <= giveUpAt : now < giveUpAt;
-    if (!isHeld) return { error: toError(job, excluded, opening, now) };
+    if (!isHeld) return { error: toError(job, places, excluded, opening, now) };
     this.#lines.set(job.line, { since, opensAt: opening.at });
     const opensLater = isPause && opening.at > (known?.opensAt ?? now);
     return { lookAt: Math.min(giveUpAt, opening.at), opensLater };
@@ -110,6 +110,7 @@ function findOpening(job: HeldJob, places: readonly ServedPlacement[], now: numb
 
 function toError(
   job: HeldJob,
+  places: readonly ServedPlacement[],
   excluded: ReadonlySet<Exclusion>,
   { isPause, place, at }: Opening,
   now: number,
@@ -118,7 +119,8 @@ function toError(
     const error = job.lastError ?? place?.restError;
     if (error !== undefined) return withRetryAfter(error, at - now);
   }
-  return job.lastError ?? toNoPlaceError(job.targets[0] ?? '', excluded);
+  const rejected = excluded.has('rejected') ? places.find((other) => other.isRejected) : undefined;
+  return job.lastError ?? rejected?.served.engine.rejection ?? toNoPlaceError(job.targets[0] ?? '', excluded);
 }
 
 function withRetryAfter(error: ClusterError, retryAfterMs: number): ClusterError {

@@ -37,6 +37,7 @@ export function toPlacement(node: string, facts: PlacementFacts = {}): Placement
     model: 'llama3.2:latest',
     nodeState: 'active',
     engineUp: true,
+    isRejected: false,
     modelState: 'hot',
     capabilities: undefined,
     refusalWithout: () => undefined,
