@@ -213,6 +213,48 @@ describe('Scheduler', () => {
     cluster.join('b');
     expect(hold(cluster, alias).place.placement.model).toBe('llama3.2:latest');
   });
+
+  describe('an alias whose first model cannot be served now', () => {
+    const alias = { line: 'fast', targets: ['absent:latest', 'llama3.2:latest', 'qwen3:4b'] };
+    const modelOf = (job: RecordingJob) => job.places.at(-1)?.placement.model;
+
+    it.each([
+      ['busy for long', 'hot' as const, 1_000],
+      ['cold', 'cold' as const, 0],
+    ])('is served by the next: %s', (_why, state, tokens) => {
+      const cluster = new FakeCluster();
+      const node = cluster.join('a', { lanes: 2, models: [{ state }, { name: 'qwen3:4b' }] });
+      if (state === 'hot') Object.assign(hold(cluster, { maxTokens: tokens }).place.bound, { expectedTokens: tokens });
+      expect(modelOf(hold(cluster, alias))).toBe('qwen3:4b');
+      expect(node.link.loads).toEqual([]);
+    });
+
+    it('waits for one that is about to be free, but no longer than a second in all', async () => {
+      const cluster = new FakeCluster();
+      cluster.join('a', { lanes: 3, models: [{}, { name: 'qwen3:4b', parallel: 2 }] });
+      const running = hold(cluster);
+      Object.assign(running.place.bound, { firstEventAt: 0, tokensOut: 10, expectedTokens: 11 });
+      const [patient, late] = [hold(cluster, alias), hold(cluster, alias)];
+      expect(patient.places).toEqual([]);
+      await cluster.clock.advance(500);
+      cluster.scheduler.release(running.place);
+      expect(modelOf(patient)).toBe('llama3.2:latest');
+      Object.assign(patient.place.bound, { firstEventAt: 0, tokensOut: 10, expectedTokens: 11 });
+      await cluster.clock.advance(500);
+      expect(modelOf(late)).toBe('qwen3:4b');
+      expect(cluster.scheduler.runningJobs).toBe(2);
+    });
+
+    it('is held for the first of those that are there, where none is free', async () => {
+      const cluster = new FakeCluster();
+      const node = cluster.join('a', { models: [{ state: 'cold' }, { name: 'qwen3:4b', state: 'cold' }] });
+      const job = hold(cluster, alias);
+      expect(node.link.loads.map((load) => load.command.model)).toEqual(['llama3.2:latest']);
+      node.link.loads[0]?.resolve();
+      await settled();
+      expect(modelOf(job)).toBe('llama3.2:latest');
+    });
+  });
 });
 
 describe('Scheduler, jobs nothing can take', () => {

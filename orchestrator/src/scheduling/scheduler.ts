@@ -39,6 +39,8 @@ const loadFailureRestMs = 2_000;
 const rejectedMs = 60_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
+/** A job of an alias waits no longer than this in all for a model it prefers, if another of them is free. */
+const preferredWaitMs = 1_000;
 /** A model that makes room stops taking jobs until its last one should have ended, and this much longer. */
 const yieldMs = 1_000;
 
@@ -268,6 +270,7 @@ export class Scheduler implements CapacityListener {
     if (this.#running.size >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return 'full';
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
+    let first: Choice | undefined;
     for (const target of job.targets) {
       const places = this.#placements.withModel(target);
       const choice = choose(places, job, now, claims);
@@ -276,11 +279,20 @@ export class Scheduler implements CapacityListener {
           if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
         continue;
       }
-      this.#stranded.forget(job.line);
-      if (choice.action === 'bind') countPassedOver(places, choice.decision);
-      return this.#follow(job, choice, now);
+      if (choice.action === 'bind') {
+        this.#stranded.forget(job.line);
+        countPassedOver(places, choice.decision);
+        return this.#follow(job, choice, now);
+      }
+      first ??= choice;
+      if (job.targets.length > 1 && isSoonServed(choice, job, now)) {
+        this.#alarm.setFor(job.heldSince + preferredWaitMs);
+        break;
+      }
     }
-    return this.#strand(job, excluded, now);
+    if (first === undefined) return this.#strand(job, excluded, now);
+    this.#stranded.forget(job.line);
+    return this.#follow(job, first, now);
   }
 
   #follow(job: HeldJob, choice: Choice, now: number): Outcome {
@@ -414,4 +426,13 @@ export class Scheduler implements CapacityListener {
     this.#queue.remove(job);
     job.refused(error);
   }
+}
+
+/** The choice is as good as a free lane: there is one and a better one is waited for, or one is about to be free. */
+function isSoonServed({ action, leaveBy, decision }: Choice, job: HeldJob, now: number): boolean {
+  if (action !== 'wait') return false;
+  if (leaveBy !== undefined) return true;
+  const { terms } = decision.candidates[decision.chosen] ?? {};
+  const freeAt = now + (terms === undefined ? Number.POSITIVE_INFINITY : Math.max(terms.load, terms.wait));
+  return freeAt <= job.heldSince + preferredWaitMs;
 }
