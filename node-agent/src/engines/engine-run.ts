@@ -9,6 +9,7 @@ import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
 import { toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
+import { inClientsName } from './clients-name.ts';
 import { toFailure } from './engine-error.ts';
 import { isFromWaggle, waggleWords } from './not-ourselves.ts';
 import type { CallFailure, CallObserver, RunningCall } from './transport/engine-call.ts';
@@ -188,7 +189,7 @@ export class EngineRun implements RunningJob, CallObserver {
     const { dialect } = endpoints[endpoint];
     const body = this.#errorBody.slice(0, errorBodyMax);
     const failure = dialects[dialect].classifyError(this.#errorStatus, this.#errorHeaders, body, endpoint);
-    this.#end({ outcome: 'failed', failure });
+    this.#end({ outcome: 'failed', failure: inClientsName(failure, this.#job) });
   }
 
   /** Ends the job although the engine would go on. */

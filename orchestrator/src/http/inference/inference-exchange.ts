@@ -231,5 +231,6 @@ function deadlineExceeded(deadlineMs: number): ClusterError {
 
 function encodingOf(parsed: unknown): 'float' | 'base64' {
   const fields = parsed as Readonly<Record<string, unknown>>;
-  return fields['encoding_format'] === 'base64' ? 'base64' : 'float';
+  const format = fields['encoding_format'];
+  return typeof format === 'string' && format.toLowerCase() === 'base64' ? 'base64' : 'float';
 }
