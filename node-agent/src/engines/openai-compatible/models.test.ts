@@ -40,6 +40,20 @@ describe('toModelReports', () => {
     });
   });
 
+  test.each([
+    [{}, undefined],
+    [{ modalities: { vision: false, audio: false } }, ['completion', 'tools']],
+    [{ modalities: { vision: false }, chat_template_caps: { supports_tools: false } }, ['completion']],
+    [
+      { modalities: { vision: true, audio: true }, chat_template_caps: { supports_reasoning_effort: true } },
+      ['completion', 'tools', 'vision', 'thinking', 'audio'],
+    ],
+  ])('llama-server tells what its model sees and hears, and what its template knows: %j', (props, capabilities) => {
+    const kind = 'llama-server';
+    expect(report({ kind, listed: [{ id: 'm' }], props })[0]?.capabilities).toEqual(capabilities);
+    expect(report({ kind, listed: [{ id: 'm' }, { id: 'n' }], props })[0]?.capabilities).toBeUndefined();
+  });
+
   test('LM Studio tells what is loaded and what models can do', () => {
     const native = [
       {

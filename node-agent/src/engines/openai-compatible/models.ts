@@ -49,7 +49,7 @@ function toModelReport(id: string, listed: JsonObject, native: JsonObject, facts
     digest: createHash('sha256').update(id).digest('hex'),
     sizeBytes: toNumber(meta['size']) ?? toNumber(native['size_bytes']) ?? 0,
     state: stateOf(id, listed, native, facts),
-    capabilities: toCapabilities(native),
+    capabilities: toCapabilities(native) ?? (facts.listed.length === 1 ? toServerCapabilities(facts.props) : undefined),
     contextLength,
     numCtx,
     parallel: facts.parallel,
@@ -79,7 +79,7 @@ function stateOf(
   return 'hot';
 }
 
-/** LM Studio alone says what its models can do. */
+/** What LM Studio says of each model. */
 function toCapabilities(native: JsonObject): readonly Capability[] | undefined {
   const type = toText(native['type']);
   if (type === 'embedding' || type === 'embeddings') return ['embedding'];
@@ -91,6 +91,23 @@ function toCapabilities(native: JsonObject): readonly Capability[] | undefined {
   if (told['vision']) found.push('vision');
   // Whether it thinks is not told everywhere; a request to think is never refused for that.
   found.push('thinking');
+  return found;
+}
+
+/**
+ * What llama-server says of its one model. Whether it embeds or fills in is not told, and left out: such a request goes to another
+ * place only if that is known to have what this one may have.
+ */
+function toServerCapabilities(props: JsonObject): readonly Capability[] | undefined {
+  const modalities = toObject(props['modalities']);
+  if (typeof modalities['vision'] !== 'boolean') return undefined;
+  const template = toObject(props['chat_template_caps']);
+  const found: Capability[] = ['completion'];
+  if (template['supports_tools'] !== false) found.push('tools');
+  if (modalities['vision']) found.push('vision');
+  if (template['supports_reasoning_effort'] === true || template['supports_preserve_reasoning'] === true)
+    found.push('thinking');
+  if (modalities['audio'] === true) found.push('audio');
   return found;
 }
 
