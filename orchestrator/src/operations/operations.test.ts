@@ -66,6 +66,18 @@ describe('deleteModel', () => {
     await expect(deleteModel('tiny', deps)).rejects.toThrow("'tiny' is still on 1 of 2 nodes (b: disk is read-only)");
   });
 
+  it('refuses an alias, and deletes nothing of what it leads to', async () => {
+    const aliases = { fast: ['tiny'], tiny: ['other'] };
+    const deps = setUp([{ name: 'a', models: [tiny] }], aliases);
+    for (const name of ['fast', 'FAST:latest', 'fast@a']) {
+      const error = { code: 'bad-request', message: expect.stringMatching(/alias .* for tiny;/) };
+      await expect(deleteModel(name, deps)).rejects.toMatchObject(error);
+    }
+    expect(deps.links['a']?.requests).toEqual([]);
+    await deleteModel('tiny', deps);
+    expect(deps.links['a']?.requests).toHaveLength(1);
+  });
+
   it('takes a model that is gone already for deleted', async () => {
     await deleteModel('tiny', setUp([{ name: 'a', models: [tiny], script: answering(404, '{"error":"gone"}') }]));
   });
