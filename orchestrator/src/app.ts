@@ -12,6 +12,7 @@ import { nodeRoutes } from './http/cluster/node-routes.ts';
 import { requestRoutes } from './http/cluster/request-routes.ts';
 import { FailureRenderer } from './http/errors/failure-renderer.ts';
 import { InferenceEdge } from './http/inference/inference-edge.ts';
+import { createUnsentBytes, type UnsentBytes } from './http/inference/unsent-bytes.ts';
 import { createAdminGuard } from './http/middleware/admin-guard.ts';
 import { createCors } from './http/middleware/cross-origin.ts';
 import { createGate } from './http/middleware/gate.ts';
@@ -51,6 +52,8 @@ export interface AppDeps {
   readonly clock: Clock;
   /** Milliseconds since 1970; the machine's own clock unless told. */
   readonly now?: () => number;
+  /** What the system holds for slow clients; asked of the system unless told. */
+  readonly unsentBytes?: UnsentBytes;
 }
 
 /** Everything the HTTP port serves. Starts nothing but one timer, which `dispose` ends. */
@@ -63,7 +66,7 @@ export function createApp(deps: AppDeps): ServedApp {
   const requestIds = createRequestIds();
   const cors = createCors(server.origins);
   const failures = new FailureRenderer(logger);
-  const pulse = new Pulse(clock, Math.min(longestBeatMs, server.readTimeoutMs / 4));
+  const pulse = new Pulse(clock, Math.min(longestBeatMs, server.readTimeoutMs / 4, server.writeTimeoutMs / 8));
   const bodies = new BodyReader(
     { maxBytes: limits.maxBodyBytes, heldBytes: limits.heldBytes, timeoutMs: server.readTimeoutMs },
     pulse,
@@ -85,6 +88,7 @@ export function createApp(deps: AppDeps): ServedApp {
     pulse,
     json,
     writeTimeoutMs: server.writeTimeoutMs,
+    unsentBytes: deps.unsentBytes ?? createUnsentBytes(),
   });
 
   const routes: readonly Route[] = [

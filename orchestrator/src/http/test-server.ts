@@ -10,6 +10,7 @@ import { RequestLog } from '../inference/request-log.ts';
 import type { ModelResidency } from '../operations/model-residency.ts';
 import { type ScriptedNode, scriptedCluster } from '../operations/scripted-nodes.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
+import type { UnsentBytes } from './inference/unsent-bytes.ts';
 import { type HttpServer, startHttpServer } from './server.ts';
 
 export type AnswerScript = (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<AnswerBatch>;
@@ -96,6 +97,8 @@ export interface TestServerOptions {
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
   readonly adminToken?: string;
   readonly logger?: Logger;
+  /** Bytes the system holds for a client, always as many unless told. */
+  readonly unsentBytes?: UnsentBytes;
 }
 
 /** A whole HTTP edge on a free port, in front of scripts. */
@@ -136,6 +139,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     aliases: () => new Map(Object.entries(options.aliases ?? {})),
     logger: options.logger ?? silentLogger,
     clock,
+    unsentBytes: options.unsentBytes ?? (() => Promise.resolve(1_000_000)),
     now: () => 1_795_000_000_000,
   };
   const http = await startHttpServer(createApp(deps), config.server, clock);

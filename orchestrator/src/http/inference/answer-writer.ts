@@ -5,7 +5,8 @@ import { notSeated } from '@waggle/shared/collections/roster.ts';
 import type { AnswerEncoder } from '@waggle/shared/dialects/dialect.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer } from '../../inference/inference.ts';
-import type { Pulse, Watched } from '../pulse.ts';
+import type { Watched } from '../pulse.ts';
+import { type PatienceOptions, ReaderPatience } from './reader-patience.ts';
 import { endWith, StreamBody } from './response-body.ts';
 
 export interface AnswerForm {
@@ -19,29 +20,33 @@ export interface AnswerForm {
   readonly silenceMs?: number;
 }
 
+/** No more is written at once: how much of it a client took is not seen before all of it is. */
+const pieceBytes = 65_536;
+
 const comment = Buffer.from(': waiting\n\n');
 
 /**
  * Writes one answer straight to the node response: head and first batch together, each batch as it comes, waiting for
- * the socket where it is full. A client that takes no byte for `writeTimeoutMs` is cut off by the socket's own timeout,
- * which sees progress inside a large write too.
+ * the socket where it is full. What is large goes in pieces, so that a reader who is slow is seen to take them; one who takes nothing
+ * for `writeTimeoutMs` is cut off.
  */
 export class AnswerWriter implements Watched {
   seat = notSeated;
   readonly #outgoing: ServerResponse;
-  readonly #writeTimeoutMs: number;
-  readonly #pulse: Pulse;
+  readonly #options: PatienceOptions;
   #form: AnswerForm | undefined;
   #encoder: AnswerEncoder | undefined;
   #body: StreamBody | undefined;
   #isEnded = false;
+  #isClosed = false;
   #lastBeat = 0;
   #wake: (() => void) | undefined;
+  /** Made when the client has to be waited for, which most never have. */
+  #patience: ReaderPatience | undefined;
 
-  constructor(outgoing: ServerResponse, options: { readonly writeTimeoutMs: number; readonly pulse: Pulse }) {
+  constructor(outgoing: ServerResponse, options: PatienceOptions) {
     this.#outgoing = outgoing;
-    this.#writeTimeoutMs = options.writeTimeoutMs;
-    this.#pulse = options.pulse;
+    this.#options = options;
   }
 
   /** Resolves when everything was handed to the socket; throws what the answer throws. */
@@ -59,13 +64,13 @@ export class AnswerWriter implements Watched {
   /** A whole answer made here. */
   writeEvents(events: readonly ChatEvent[], form: AnswerForm): void {
     this.#form = form;
-    this.#sendWhole(this.#encoderOf(form).encodeWhole(events), form);
+    void this.#sendWhole(this.#encoderOf(form).encodeWhole(events), form);
   }
 
   /** Ends a stream that failed after its head was sent. */
   end(bytes: Uint8Array): void {
     if (this.#isEnded) return;
-    this.#end(bytes);
+    void this.#end(bytes);
   }
 
   get isEnded(): boolean {
@@ -74,17 +79,32 @@ export class AnswerWriter implements Watched {
 
   /** The response is gone: whoever waits for the socket is let on. */
   closed(): void {
-    this.#pulse.leave(this);
+    this.#options.pulse.leave(this);
     this.#isEnded = true;
-    this.#resume();
+    this.#isClosed = true;
+    this.#wake?.();
   }
 
   beat(): void {
-    const silenceMs = this.#form?.silenceMs;
-    if (silenceMs === undefined || this.#wake !== undefined || this.#pulse.elapsedMs(this.#lastBeat) < silenceMs)
+    if (this.#wake !== undefined || this.#isEnded) {
+      this.#judgeReader();
       return;
-    this.#lastBeat = this.#pulse.beats;
+    }
+    const { pulse } = this.#options;
+    const silenceMs = this.#form?.silenceMs;
+    if (silenceMs === undefined || pulse.elapsedMs(this.#lastBeat) < silenceMs) return;
+    this.#lastBeat = pulse.beats;
     this.#body?.write(comment);
+  }
+
+  #judgeReader(): void {
+    const outgoing = this.#outgoing;
+    const { socket } = outgoing;
+    // Behind another answer on the same connection: the client cannot take this one yet.
+    if (socket === null) this.#patience?.begin();
+    else if (outgoing.writableLength === 0) this.#options.pulse.leave(this);
+    // What the system still holds for a client that is gone for us goes at once, not when it gives up by itself.
+    else this.#patience?.beat(socket, () => socket.resetAndDestroy());
   }
 
   async #writeStream(batches: AsyncIterator<AnswerBatch>, form: AnswerForm): Promise<void> {
@@ -96,20 +116,20 @@ export class AnswerWriter implements Watched {
       const bytes = batch.form === 'native' ? batch.bytes : this.#encoderOf(form).encode(batch.events);
       const body = this.#body ?? this.#begin(form);
       if ((batch.kinds & batchKind.end) !== 0) {
-        this.#end(bytes);
-        break;
+        await finish(batches, this.#end(bytes));
+        return;
       }
-      this.#lastBeat = this.#pulse.beats;
-      if (!body.write(bytes)) await this.#drained();
+      this.#lastBeat = this.#options.pulse.beats;
+      if (bytes.length > pieceBytes) await this.#writePieces(bytes);
+      else if (!body.write(bytes)) await this.#drained();
     }
-    await finish(batches);
   }
 
   #begin(form: AnswerForm): StreamBody {
     const headers = form.headers();
     headers.push('content-type', form.contentType);
     this.#outgoing.writeHead(200, headers);
-    if (form.silenceMs !== undefined) this.#pulse.join(this);
+    if (form.silenceMs !== undefined) this.#watch();
     this.#body = new StreamBody(this.#outgoing);
     return this.#body;
   }
@@ -123,35 +143,57 @@ export class AnswerWriter implements Watched {
       if (this.#isEnded) throw gone();
       const batch = next.value;
       const isEnd = (batch.kinds & batchKind.end) !== 0;
+      let rest: Promise<void> | undefined;
       if (batch.form === 'events') {
         events = events === undefined ? batch.events : [...events, ...batch.events];
-        if (isEnd) this.#sendWhole(this.#encoderOf(form).encodeWhole(events), form);
+        if (isEnd) rest = this.#sendWhole(this.#encoderOf(form).encodeWhole(events), form);
       } else if (isEnd && this.#body === undefined) {
-        this.#sendWhole(batch.bytes, form);
+        rest = this.#sendWhole(batch.bytes, form);
       } else {
         const body = this.#body ?? this.#begin(form);
-        if (isEnd) this.#end(batch.bytes);
+        if (isEnd) rest = this.#end(batch.bytes);
+        else if (batch.bytes.length > pieceBytes) await this.#writePieces(batch.bytes);
         else if (!body.write(batch.bytes)) await this.#drained();
       }
-      if (isEnd) break;
+      if (!isEnd) continue;
+      await finish(batches, rest);
+      return;
     }
-    await finish(batches);
   }
 
-  #sendWhole(bytes: Uint8Array, form: AnswerForm): void {
+  #sendWhole(bytes: Uint8Array, form: AnswerForm): Promise<void> | undefined {
     const headers = form.headers();
     headers.push('content-type', form.contentType, 'content-length', String(bytes.length));
     this.#outgoing.writeHead(200, headers);
-    this.#end(bytes);
+    return this.#end(bytes);
   }
 
-  #end(bytes: Uint8Array): void {
-    const outgoing = this.#outgoing;
+  /** What comes back is the writing of the rest, where there is one; it never rejects. */
+  #end(bytes: Uint8Array): Promise<void> | undefined {
     this.#isEnded = true;
-    this.#pulse.leave(this);
-    if (this.#body === undefined) endWith(outgoing, bytes);
+    if (bytes.length > pieceBytes) return this.#writePieces(bytes, true);
+    this.#endNow(bytes);
+    return undefined;
+  }
+
+  #endNow(bytes: Uint8Array): void {
+    if (this.#body === undefined) endWith(this.#outgoing, bytes);
     else this.#body.end(bytes);
-    if (outgoing.writableLength > 0) outgoing.socket?.setTimeout(this.#writeTimeoutMs);
+    if (this.#outgoing.writableLength > 0) this.#wait();
+    else this.#options.pulse.leave(this);
+  }
+
+  async #writePieces(bytes: Uint8Array, isEnd = false): Promise<void> {
+    for (let at = 0; ; at += pieceBytes) {
+      const piece = bytes.subarray(at, at + pieceBytes);
+      const isLast = at + pieceBytes >= bytes.length;
+      if (isLast && isEnd) {
+        this.#endNow(piece);
+        return;
+      }
+      if (!(this.#body ?? this.#outgoing).write(piece)) await this.#drained();
+      if (isLast || this.#isClosed) return;
+    }
   }
 
   #encoderOf(form: AnswerForm): AnswerEncoder {
@@ -160,29 +202,37 @@ export class AnswerWriter implements Watched {
   }
 
   #drained(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
     const outgoing = this.#outgoing;
-    outgoing.socket?.setTimeout(this.#writeTimeoutMs);
+    this.#wait();
     return new Promise((resolve) => {
-      const resume = (): void => this.#resume();
+      const resume = (): void => this.#wake?.();
       this.#wake = () => {
         this.#wake = undefined;
         outgoing.off('drain', resume);
-        outgoing.socket?.setTimeout(0);
+        this.#patience?.end();
         resolve();
       };
       outgoing.on('drain', resume);
     });
   }
 
-  #resume(): void {
-    this.#wake?.();
+  #wait(): void {
+    this.#patience ??= new ReaderPatience(this.#options);
+    this.#patience.begin();
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.seat === notSeated) this.#options.pulse.join(this);
   }
 }
 
-/** Nothing follows the last event; asking once more lets the answer come to its own end. */
-async function finish(batches: AsyncIterator<AnswerBatch>): Promise<void> {
+/** Nothing follows the last event; asking once more lets the answer come to its own end, however slowly the `rest` is read. */
+async function finish(batches: AsyncIterator<AnswerBatch>, rest: Promise<void> | undefined): Promise<void> {
   const next = await batches.next();
   if (next.done !== true) await batches.return?.();
+  await rest;
 }
 
 function cutShort(): ClusterError {

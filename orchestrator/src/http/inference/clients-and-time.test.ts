@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { nextChunk, open, readReply, send, sendRaw, start } from '../test-client.ts';
 import { type AnswerScript, aborted, silent, startTestServer, text } from '../test-server.ts';
@@ -77,27 +78,63 @@ describe('a client that reads slowly', () => {
     expect(written).toBe(blocks);
   });
 
+  /** Lets the clock run until `isOver`; milliseconds of it that it took. */
+  const runUntil = async (clock: HandClock, isOver: () => boolean): Promise<number> => {
+    let passed = 0;
+    for (; !isOver(); passed += 100) {
+      await clock.advance(100);
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return passed;
+  };
+
   it('is cut when it takes no byte for too long', async () => {
+    let written = 0;
     await using server = await startTestServer({
-      server: { writeTimeoutMs: 100 },
+      server: { writeTimeoutMs: 5_000 },
       script: async function* (_request, signal) {
         // Far more than sockets hold, and yet an end.
-        for (let sent = 0; sent < 1_000 && !signal.aborted; sent++) yield text(block);
+        for (; written < 1_000 && !signal.aborted; written++) yield text(block);
         throw signal.reason;
       },
     });
     const { request } = await open(server.port, '/api/chat', { body: chat() });
     request.on('error', () => {});
     const { signal } = await server.inference.asked();
-    await aborted(signal);
+    await standstill(() => written);
+    const passed = await runUntil(server.clock, () => signal.aborted);
     expect(signal.reason).toMatchObject({ code: 'client-gone' });
+    expect(passed).toBeGreaterThanOrEqual(5_000);
+    expect(passed).toBeLessThanOrEqual(7_500);
     request.destroy();
+  });
+
+  it('is not cut as long as the system holds less and less for it', async () => {
+    let written = 0;
+    let unsent = 1_000_000;
+    await using server = await startTestServer({
+      server: { writeTimeoutMs: 5_000 },
+      unsentBytes: async () => unsent--,
+      script: async function* (_request, signal) {
+        for (; written < 1_000 && !signal.aborted; written++) yield text(block);
+        throw signal.reason;
+      },
+    });
+    const { request } = await open(server.port, '/api/chat', { body: chat() });
+    request.on('error', () => {});
+    const { signal } = await server.inference.asked();
+    await standstill(() => written);
+    let passed = 0;
+    await runUntil(server.clock, () => signal.aborted || (passed += 100) > 60_000);
+    expect(signal.aborted).toBe(false);
+    request.destroy();
+    await aborted(signal);
   });
 
   it('is cut too when the whole answer lies in the buffer', async () => {
     const written = Promise.withResolvers<void>();
     await using server = await startTestServer({
-      server: { writeTimeoutMs: 100 },
+      server: { writeTimeoutMs: 5_000 },
       script: async function* () {
         yield text('x'.repeat(20_000_000), true);
         written.resolve();
@@ -105,9 +142,28 @@ describe('a client that reads slowly', () => {
     });
     const { request, response } = await open(server.port, '/api/chat', { body: chat({ stream: false }) });
     await written.promise;
-    await server.http.drain();
+    let isOver = false;
+    const drained = server.http.drain().then(() => {
+      isOver = true;
+    });
     request.on('error', () => {});
+    const passed = await runUntil(server.clock, () => isOver);
+    await drained;
+    expect(passed).toBeLessThanOrEqual(7_500);
     await expect(readReply(response)).rejects.toThrow('aborted');
+  });
+
+  it('gets a large whole answer as it was made', async () => {
+    const answer = Array.from({ length: 300_000 }, (_, index) => index).join(' ');
+    await using server = await startTestServer({
+      script: async function* () {
+        yield text(answer, true);
+      },
+    });
+    const reply = await send(server.port, '/api/chat', { body: chat({ stream: false }) });
+    expect(reply.headers['content-length']).toBe(String(answer.length));
+    expect(reply.text).toBe(answer);
+    expect((await send(server.port, '/api/chat', { body: chat() })).text).toBe(answer);
   });
 });
 

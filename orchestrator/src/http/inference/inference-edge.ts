@@ -13,6 +13,7 @@ import type { RequestIds } from '../request-id.ts';
 import type { DirectHandler, Handler, Route } from '../route.ts';
 import type { RunningRequests } from '../running-requests.ts';
 import { InferenceExchange } from './inference-exchange.ts';
+import type { UnsentBytes } from './unsent-bytes.ts';
 
 export interface InferenceEdgeDeps {
   readonly inference: Inference;
@@ -27,7 +28,9 @@ export interface InferenceEdgeDeps {
   /** Beats for silent streams. */
   readonly pulse: Pulse;
   readonly json: JsonParser;
+  /** Longest pause in which a client takes no byte of its answer. */
   readonly writeTimeoutMs: number;
+  readonly unsentBytes: UnsentBytes;
 }
 
 /** Where the generation routes meet the node objects. */
