@@ -5,7 +5,8 @@ import { ClusterError } from '../errors/cluster-error.ts';
  * (`ChatRequest.messages.role`), `type` the Go type that was expected.
  */
 export function wrongType(value: unknown, place: string, type: string): ClusterError {
-  const seen = type === 'int' && typeof value === 'number' ? `number ${value}` : kindOf(value);
+  const isOutOfRange = typeof value === 'number' && (type === 'int' || type.startsWith('float'));
+  const seen = isOutOfRange ? `number ${value}` : kindOf(value);
   return new ClusterError(
     'bad-request',
     `json: cannot unmarshal ${seen} into Go struct field ${place} of type ${type}`,
@@ -33,11 +34,18 @@ export function checkFlag(value: unknown, place: string): void {
   if (typeof value !== 'boolean' && value !== undefined && value !== null) throw wrongType(value, place, 'bool');
 }
 
+/** Go's int has 64 bits. Of the numbers near its bounds JSON.parse keeps the nearest multiple of some power of two. */
+const mostInteger = 2 ** 63;
+
 export function checkInteger(value: unknown, place: string): void {
-  if (value === undefined || value === null || Number.isInteger(value)) return;
+  if (value === undefined || value === null) return;
+  if (Number.isInteger(value) && Math.abs(Number(value)) <= mostInteger) return;
   throw wrongType(value, place, 'int');
 }
 
-export function checkNumber(value: unknown, place: string): void {
-  if (typeof value !== 'number' && value !== undefined && value !== null) throw wrongType(value, place, 'float64');
+const mostFloat = { float32: 3.4028234663852886e38, float64: Number.MAX_VALUE };
+
+export function checkNumber(value: unknown, place: string, type: 'float32' | 'float64' = 'float64'): void {
+  if (value === undefined || value === null) return;
+  if (typeof value !== 'number' || Math.abs(value) > mostFloat[type]) throw wrongType(value, place, type);
 }

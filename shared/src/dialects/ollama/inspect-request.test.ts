@@ -129,6 +129,13 @@ test.each(['num_batch', 'num_gpu', 'main_gpu', 'num_thread'])('an %s that no run
   expect(errorOf(inspect(512))).toBeUndefined();
 });
 
+test.each(['{"options":{"temperature":1e400}}', '{"keep_alive":1e400}'])('what is no number is none: %s', (text) => {
+  const body = { model: 'm', prompt: 'a', ...(JSON.parse(text) as object) };
+  expect(errorOf(() => inspectRequest('ollama.generate', body))?.message).toMatch(
+    /^json: cannot unmarshal number .* of type float64$/,
+  );
+});
+
 test('a bound below one is none', () => {
   const facts = inspectRequest('ollama.chat', { model: 'm', messages: user, options: { num_predict: -1, num_ctx: 0 } });
   expect(facts).not.toHaveProperty('maxTokens');

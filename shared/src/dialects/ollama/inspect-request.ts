@@ -1,7 +1,7 @@
 import type { EndpointName } from '../../chat/endpoints.ts';
 import type { Capability } from '../../cluster/model.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import { checkFlag, checkInteger, checkText, wrongBody, wrongType } from '../go-json.ts';
+import { checkFlag, checkInteger, checkNumber, checkText, wrongBody, wrongType } from '../go-json.ts';
 import { isFilled, isNamed, isObject, type JsonObject } from '../json-value.ts';
 import { countCharacters, imageTokens, toTokens } from '../prompt-size.ts';
 import type { RequestFacts } from '../request-facts.ts';
@@ -201,12 +201,13 @@ interface CommonFacts {
 /** Fields that several endpoints have. Ollama ignores on one endpoint what belongs to another. */
 function inspectCommon(body: JsonObject, struct: string): CommonFacts {
   const { options } = body;
+  if (typeof body['keep_alive'] === 'number') checkNumber(body['keep_alive'], `${struct}.keep_alive`);
   const keepAliveSeconds = readKeepAlive(body['keep_alive']);
   let maxTokens: number | undefined;
   let numCtx: number | undefined;
   if (options !== undefined && options !== null) {
     if (!isObject(options)) throw wrongType(options, `${struct}.options`, mapType);
-    checkOptions(options);
+    checkOptions(options, `${struct}.options`);
     maxTokens = positive(options['num_predict']);
     numCtx = positive(options['num_ctx']);
   }

@@ -1,4 +1,5 @@
 import { ClusterError } from '../../errors/cluster-error.ts';
+import { checkNumber } from '../go-json.ts';
 
 /** Type of each of Ollama's options, in its own words. Options it does not know it ignores. */
 const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | 'array'>> = {
@@ -29,10 +30,11 @@ const startOptions: ReadonlySet<string> = new Set(['num_batch', 'num_gpu', 'main
 const mostInt32 = 2 ** 31 - 1;
 
 /** Throws `bad-request` with Ollama's text for an option of the wrong type. A fraction where an integer belongs is cut off there. */
-export function checkOptions(options: Readonly<Record<string, unknown>>): void {
+export function checkOptions(options: Readonly<Record<string, unknown>>, place: string): void {
   for (const name in options) {
     const value = options[name];
     if (value === null || value === undefined) continue;
+    if (typeof value === 'number') checkNumber(value, place);
     const type = Object.hasOwn(optionTypes, name) ? optionTypes[name] : undefined;
     if (type === undefined) continue;
     if (isOfType(value, type)) {

@@ -91,6 +91,24 @@ test('names the field that is wrong', () => {
   expect(error?.details.param).toBe('temperature');
 });
 
+test.each([
+  ['openai.chat', 'temperature', 'hot', 'string', 'ChatCompletionRequest.temperature of type float64'],
+  ['openai.completions', 'temperature', 'hot', 'string', 'CompletionRequest.temperature of type float32'],
+  ['openai.completions', 'top_p', 1e39, 'number 1e+39', 'CompletionRequest.top_p of type float32'],
+  ['openai.chat', 'top_p', Number.POSITIVE_INFINITY, 'number Infinity', 'ChatCompletionRequest.top_p of type float64'],
+  ['openai.chat', 'seed', 1e19, 'number 10000000000000000000', 'ChatCompletionRequest.seed of type int'],
+  ['openai.chat', 'max_tokens', 1.5, 'number 1.5', 'ChatCompletionRequest.max_tokens of type int'],
+] as const)('%s: %s of %s in Go’s words', (endpoint, field, value, seen, place) => {
+  const error = errorOf(() => inspectRequest(endpoint, { model: 'm', messages: user, prompt: 'a', [field]: value }));
+  expect(error?.message).toBe(`json: cannot unmarshal ${seen} into Go struct field ${place}`);
+});
+
+test('the largest and the smallest integer of 64 bits are some', () => {
+  for (const seed of [2 ** 63 - 1024, -(2 ** 63)]) {
+    expect(errorOf(() => inspectRequest('openai.chat', { model: 'm', messages: user, seed }))).toBeUndefined();
+  }
+});
+
 test('accepts and refuses what the schemas do', () => {
   const odd = fc.oneof(
     fc.constantFrom(null, true, false, 0, 1, 1.5, -3, 21, '', 'base64', 'text', 'low'),

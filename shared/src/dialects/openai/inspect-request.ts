@@ -182,10 +182,11 @@ function checkSampling(body: JsonObject, struct: string): void {
   checkFlag(body['stream'], `${struct}.stream`);
   checkInteger(body['max_tokens'], `${struct}.max_tokens`);
   checkInteger(body['seed'], `${struct}.seed`);
-  checkNumber(body['temperature'], `${struct}.temperature`);
-  checkNumber(body['top_p'], `${struct}.top_p`);
-  checkNumber(body['frequency_penalty'], `${struct}.frequency_penalty`);
-  checkNumber(body['presence_penalty'], `${struct}.presence_penalty`);
+  const float = struct === 'CompletionRequest' ? 'float32' : 'float64';
+  checkNumber(body['temperature'], `${struct}.temperature`, float);
+  checkNumber(body['top_p'], `${struct}.top_p`, float);
+  checkNumber(body['frequency_penalty'], `${struct}.frequency_penalty`, float);
+  checkNumber(body['presence_penalty'], `${struct}.presence_penalty`, float);
   const options = body['stream_options'];
   if (options === undefined || options === null) return;
   if (!isObject(options)) throw wrongType(options, `${struct}.stream_options`, 'openai.StreamOptions');
