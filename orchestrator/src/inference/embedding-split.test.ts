@@ -98,6 +98,8 @@ describe('splitEmbedding', () => {
     expect(parts.map((part) => part.request.facts.promptTokens)).toEqual([640, 640, 220]);
     expect(parts.map((part) => part.request.requestId)).toEqual(['r.1', 'r.2', 'r.3']);
     expect(parts.map((part) => part.request.answer)).toEqual(['events', 'events', 'events']);
+    const groups = new Set(parts.map((part) => part.request.group));
+    expect([groups.size, typeof [...groups][0]]).toEqual([1, 'symbol']);
     expect(JSON.parse(Buffer.from(parts[2]?.request.body ?? []).toString())).toEqual({
       model: 'embedder',
       input: texts(150).slice(128),

@@ -21,8 +21,9 @@ export function splitEmbedding(
   const inputs = toInputs(body);
   if (inputs === undefined) return undefined;
   const parts: InferenceRequest[] = [];
+  const whole = { ...request, group: Symbol('parts of one request') };
   for (let start = 0; start < inputs.length; start += mostInputs)
-    parts.push(toPart(request, body, inputs.slice(start, start + mostInputs), parts.length));
+    parts.push(toPart(whole, body, inputs.slice(start, start + mostInputs), parts.length));
   return join(parts, run, signal);
 }
 

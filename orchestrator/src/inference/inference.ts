@@ -16,6 +16,8 @@ export interface InferenceRequest {
   readonly deadlineMs?: number;
   readonly client: ClientFacts;
   readonly traceparent?: string;
+  /** It is a part of a larger request; the same for all of its parts. */
+  readonly group?: symbol;
   /** Clusters the request went through before this one. */
   readonly hops?: string;
   /** `native`: the engine's own bytes where it speaks the endpoint's dialect. `events`: typed events always. */

@@ -39,6 +39,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly heldSince: number;
   readonly deadlineAt: number | undefined;
   readonly bodyBytes: number;
+  readonly group: symbol | undefined;
   readonly promptTokens: number;
   readonly maxTokens: number | undefined;
   readonly numCtx: number | undefined;
@@ -46,6 +47,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly needs: readonly Capability[];
   readonly stream: boolean;
   readonly targets: readonly string[];
+  readonly model: string;
   readonly onlyNode: string | undefined;
   tried: ReadonlyMap<Placement, number> = nothingTried;
   seat = notSeated;
@@ -82,6 +84,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.record = record;
     this.jobId = request.requestId;
     this.targets = resolved.targets;
+    this.model = facts.model;
     this.onlyNode = resolved.onlyNode;
     this.line = toLine(request, resolved, []);
     this.priority = request.priority;
@@ -89,6 +92,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.heldSince = deps.clock.now();
     this.deadlineAt = request.deadlineMs === undefined ? undefined : request.receivedAt + request.deadlineMs;
     this.bodyBytes = request.body.byteLength;
+    this.group = request.group;
     this.promptTokens = facts.promptTokens;
     this.maxTokens = facts.maxTokens;
     this.numCtx = facts.numCtx;

@@ -94,6 +94,7 @@ describe('choose', () => {
     ['breaker-open', { breaker: 'half-open', probing: true, ...cold }, {}],
     ['resting', { restUntil: now + 1 }, {}],
     ['memory', { ...cold, sizeBytes: 40e9 }, {}],
+    ['fixed-context', { isCtxFixed: true, numCtx: 1_024, contextLength: 2_048 }, { numCtx: 1_025 }],
     ['other-node', {}, { onlyNode: 'z' }],
   ])('leaves out what cannot take it: %s', (reason, facts, job) => {
     const choice = choose([toPlacement('a', facts)], toChoosableJob(job), now);

@@ -41,6 +41,8 @@ export type Exclusion =
   /** The model lacks something that its engine may do without. */
   | 'capability'
   | 'context'
+  /** A client asked for more context than the engine was started with. */
+  | 'fixed-context'
   | 'memory'
   | 'other-node';
 

@@ -15,6 +15,8 @@ export function exclusion(place: Placement, job: ChoosableJob, now: number): Exc
   if (place.breaker === 'half-open' && (place.modelState === 'hot' || place.probing)) return 'breaker-open';
   if (now < place.restUntil) return 'resting';
   if (place.modelState !== 'hot' && place.sizeBytes > place.memoryBytes) return 'memory';
+  if (job.numCtx !== undefined && place.isCtxFixed && (neededCtx(place, job) ?? 0) > (place.numCtx ?? job.numCtx))
+    return 'fixed-context';
   return undefined;
 }
 

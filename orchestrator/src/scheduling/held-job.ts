@@ -15,6 +15,8 @@ import type { ServedPlacement } from './served-placement.ts';
 export interface HeldJob extends Queued, ChoosableJob {
   /** Model keys in order of preference (an alias has several); one is tried after the other. */
   readonly targets: readonly string[];
+  /** The model as its client wrote it. */
+  readonly model: string;
   leaveBy: number | undefined;
   /** When its client gives it up, on the scheduler's clock; absent: it did not say. */
   readonly deadlineAt?: number | undefined;

@@ -10,6 +10,8 @@ export interface Queued {
   /** When the job was first held; kept over retries, so that those come first again. */
   readonly heldSince: number;
   readonly bodyBytes: number;
+  /** Shared by the parts of one request: of those that are held one counts. Absent: it is the whole request. */
+  readonly group?: symbol | undefined;
 }
 
 /**
@@ -49,8 +51,11 @@ export class HoldQueue<Job extends Queued> {
   readonly #entries = new Map<Job, Entry<Job>>();
   readonly #aside: Entry<Job>[] = [];
   readonly #precedes: Precedes;
+  /** Held parts of requests. */
+  readonly #groups = new Map<symbol, number>();
   #order = 0;
   #bytes = 0;
+  #requests = 0;
 
   constructor(precedes: Precedes = isEarlier) {
     this.#precedes = precedes;
@@ -58,6 +63,16 @@ export class HoldQueue<Job extends Queued> {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Requests that are held, however many parts of them. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Held requests if this job were held, too. */
+  requestsWith({ group }: Job): number {
+    return group !== undefined && this.#groups.has(group) ? this.#requests : this.#requests + 1;
   }
 
   get bytes(): number {
@@ -69,6 +84,7 @@ export class HoldQueue<Job extends Queued> {
     const entry: Entry<Job> = { job, line: job.line, rank: toRank(job), order: this.#order++, removed: false };
     this.#entries.set(job, entry);
     this.#bytes += job.bodyBytes;
+    this.#count(job, 1);
     let line = this.#lines.get(entry.line);
     if (line === undefined) {
       line = new Line(this.#precedes);
@@ -84,8 +100,20 @@ export class HoldQueue<Job extends Queued> {
     entry.removed = true;
     this.#entries.delete(job);
     this.#bytes -= job.bodyBytes;
+    this.#count(job, -1);
     if (this.#lines.get(entry.line)?.drop() === true) this.#lines.delete(entry.line);
     return true;
+  }
+
+  #count({ group }: Job, change: 1 | -1): void {
+    if (group !== undefined) {
+      const before = this.#groups.get(group) ?? 0;
+      const parts = before + change;
+      if (parts === 0) this.#groups.delete(group);
+      else this.#groups.set(group, parts);
+      if (before > 0 && parts > 0) return;
+    }
+    this.#requests += change;
   }
 
   /** The best head among the lines that are not in `blocked`. */

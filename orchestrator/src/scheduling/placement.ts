@@ -23,6 +23,8 @@ export interface Placement {
   readonly contextLength: number | undefined;
   /** Context it is, or would be, resident with. */
   readonly numCtx: number | undefined;
+  /** Its engine was started with that context and cannot be told another. */
+  readonly isCtxFixed: boolean;
   /** Jobs of this model the engine takes at once. */
   readonly parallel: number;
   /** Jobs of this model that hold a lane. */

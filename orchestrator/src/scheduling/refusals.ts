@@ -9,6 +9,12 @@ export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion> =
     });
   if (excluded.has('memory'))
     return new ClusterError('unsupported', `${model} does not fit into the memory of any node that has it`);
+  if (excluded.has('fixed-context'))
+    return new ClusterError(
+      'unsupported',
+      `num_ctx is more than the engines that have ${model} were started with; they cannot give it another context`,
+      { details: { param: 'num_ctx' } },
+    );
   return new ClusterError('no-node', `no node that has ${model} can be reached`, {
     details: { retryAfterMs: 5_000 },
   });

@@ -30,7 +30,8 @@ export function predictDrain(
   let total = 0;
   let soonest = Number.POSITIVE_INFINITY;
   for (const { placement, bound } of running) {
-    const left = remaining(placement, bound, now);
+    const expected = remaining(placement, bound, now);
+    const left = placement.rates.samples === 0 ? Math.min(guessedMostMs, expected) : expected;
     total += left;
     soonest = Math.min(soonest, left);
   }
@@ -38,5 +39,7 @@ export function predictDrain(
   return Math.min(mostDrainMs, Math.max(leastDrainMs, soonest + (held / running.size) * mean));
 }
 
+/** What is expected of a place that nobody has tried may be wrong by far: who comes too soon is told again, who stays away is lost. */
+const guessedMostMs = 5_000;
 const leastDrainMs = 1_000;
 const mostDrainMs = 300_000;

@@ -205,6 +205,48 @@ describe('Scheduler', () => {
     expect([picky.places, picky.refusals]).toEqual([[], []]);
   });
 
+  it('counts the parts of one request as one, their bytes all the same', () => {
+    const cluster = new FakeCluster({ queueSize: 2, heldBytes: 1_000 });
+    cluster.join('a');
+    hold(cluster);
+    const group = Symbol('parts');
+    const parts = Array.from({ length: 5 }, () => hold(cluster, { group }));
+    const last = hold(cluster);
+    const [another, tooLarge] = [hold(cluster), hold(cluster, { group, bodyBytes: 500 })];
+    expect([...parts, last].flatMap((job) => job.refusals)).toEqual([]);
+    for (const job of [another, tooLarge]) expect(job.refusals).toMatchObject([{ code: 'overloaded' }]);
+    for (const part of parts) cluster.scheduler.drop(part);
+    expect(hold(cluster).refusals).toEqual([]);
+    expect(hold(cluster).refusals).toHaveLength(1);
+  });
+
+  it('tells nobody to stay away for long by what it only guesses', () => {
+    const cluster = new FakeCluster({ queueSize: 1 });
+    cluster.join('a', { models: [{ sizeBytes: 30e9 }] });
+    for (let count = 0; count < 2; count++) hold(cluster, { maxTokens: 10_000 });
+    expect(cluster.scheduler.predictedDrainMs()).toBeLessThanOrEqual(10_000);
+    const usage = { promptTokens: 20, completionTokens: 100 };
+    const timings = { prefillMs: 100, decodeMs: 60_000 };
+    const times = { firstEventMs: 100, totalMs: 60_100 };
+    cluster.placement('a').rates.learn(0, { usage, timings, promptTokens: 20, others: 0, ...times });
+    expect(cluster.scheduler.predictedDrainMs()).toBeGreaterThan(60_000);
+  });
+
+  it('refuses more context than engines were started with, and loads nothing for it', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { models: [{ numCtx: 1_024, contextLength: 8_192 }] });
+    const { engine } = cluster.served('a');
+    engine.update({ ...engine.report, kind: 'llama-server' });
+    expect(hold(cluster, { numCtx: 4_096 }).refusals).toMatchObject([
+      { code: 'unsupported', message: expect.stringContaining('num_ctx') },
+    ]);
+    const wish = { targets: ['llama3.2:latest'], onlyNode: undefined, needs: [], keepAliveSeconds: undefined };
+    const resident = cluster.scheduler.makeResident({ ...wish, numCtx: 4_096 });
+    await expect(resident).rejects.toMatchObject({ code: 'unsupported' });
+    expect(node.link.loads).toEqual([]);
+    expect(hold(cluster, { numCtx: 1_024 }).node).toBe('a');
+  });
+
   it('tries the models of an alias in order', () => {
     const cluster = new FakeCluster();
     cluster.join('a', { lanes: 2, models: [{ name: 'qwen3:4b' }] });

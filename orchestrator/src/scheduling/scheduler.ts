@@ -1,5 +1,5 @@
 import { notSeated, Roster } from '@waggle/shared/collections/roster.ts';
-import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
@@ -26,7 +26,7 @@ import { toKeepUntil, toPins } from './stay.ts';
 import { StrandedLines } from './stranded.ts';
 
 export interface SchedulerLimits {
-  /** Held jobs, and the bytes of their bodies. */
+  /** Held requests, and the bytes of their bodies. */
   readonly queueSize: number;
   readonly heldBytes: number;
   /** Jobs bound at once over the whole cluster; undefined: as many as there are lanes. */
@@ -121,7 +121,8 @@ export class Scheduler implements CapacityListener {
     const isLookedAt = this.#queue.size === 0 || this.#stranded.has(job.line);
     const outcome = isLookedAt ? this.#place(job, noClaims) : undefined;
     if (outcome === 'gone') return;
-    if (this.#queue.size >= this.#limits.queueSize || this.#queue.bytes + job.bodyBytes > this.#limits.heldBytes) {
+    const isFull = this.#queue.requestsWith(job) > this.#limits.queueSize;
+    if (isFull || this.#queue.bytes + job.bodyBytes > this.#limits.heldBytes) {
       job.refused(toOverloadedError(this.predictedDrainMs()));
       return;
     }
@@ -155,17 +156,17 @@ export class Scheduler implements CapacityListener {
   /** Makes the model resident where it is cheapest, and keeps it there as long as the client asks. Rejects with a ClusterError. */
   async makeResident(job: ResidentWish): Promise<void> {
     const now = this.#clock.now();
+    const excluded = new Set<Exclusion>();
     for (const target of job.targets) {
-      const { place } = choose(this.#placements.withModel(target), toResident(job, now), now);
+      const { place, decision } = choose(this.#placements.withModel(target), toResident(job, now), now);
+      noteExcluded(decision, excluded);
       if (!(place instanceof ServedPlacement)) continue;
       if (job.keepAliveSeconds !== undefined)
         place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
       await this.#loader.load(place, neededCtx(place, job), job.keepAliveSeconds);
       return;
     }
-    throw new ClusterError('no-node', `no node that has ${job.targets[0] ?? 'it'} can be reached`, {
-      details: { retryAfterMs: 5_000 },
-    });
+    throw toNoPlaceError(job.targets[0] ?? 'it', excluded);
   }
 
   /** Some other place than `except` would take the job this moment. */
@@ -275,8 +276,7 @@ export class Scheduler implements CapacityListener {
       const places = this.#placements.withModel(target);
       const choice = choose(places, job, now, claims);
       if (choice.action === 'none') {
-        for (const candidate of choice.decision.candidates)
-          if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
+        noteExcluded(choice.decision, excluded);
         continue;
       }
       if (choice.action === 'bind') {
@@ -412,7 +412,7 @@ export class Scheduler implements CapacityListener {
   #refuseIncapable(job: HeldJob, now: number): void {
     const places = this.#placements.withModels(job.targets);
     const refusal = findRefusing(places, job, now);
-    if (refusal === undefined) return this.#refuse(job, toNoPlaceError(job.targets[0] ?? ''));
+    if (refusal === undefined) return this.#refuse(job, toNoPlaceError(job.model));
     const { place, need, saysSo } = refusal;
     const { decision } = choose(places, job, now);
     const because: Decision = { ...decision, reason: 'incapable', chosen: places.indexOf(place) };
@@ -426,6 +426,10 @@ export class Scheduler implements CapacityListener {
     this.#queue.remove(job);
     job.refused(error);
   }
+}
+
+function noteExcluded({ candidates }: Decision, excluded: Set<Exclusion>): void {
+  for (const candidate of candidates) if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
 }
 
 /** The choice is as good as a free lane: there is one and a better one is waited for, or one is about to be free. */

@@ -128,6 +128,11 @@ export class ServedPlacement implements Placement {
     return numCtx === undefined || asked === undefined ? numCtx : Math.max(numCtx, asked);
   }
 
+  get isCtxFixed(): boolean {
+    const { kind } = this.served.engine.report;
+    return kind !== 'ollama' && kind !== 'lm-studio';
+  }
+
   get parallel(): number {
     return this.served.report.parallel;
   }

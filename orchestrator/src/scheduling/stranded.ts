@@ -120,7 +120,7 @@ function toError(
     if (error !== undefined) return withRetryAfter(error, at - now);
   }
   const rejected = excluded.has('rejected') ? places.find((other) => other.isRejected) : undefined;
-  return job.lastError ?? rejected?.served.engine.rejection ?? toNoPlaceError(job.targets[0] ?? '', excluded);
+  return job.lastError ?? rejected?.served.engine.rejection ?? toNoPlaceError(job.model, excluded);
 }
 
 function withRetryAfter(error: ClusterError, retryAfterMs: number): ClusterError {

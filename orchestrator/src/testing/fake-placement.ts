@@ -43,6 +43,7 @@ export function toPlacement(node: string, facts: PlacementFacts = {}): Placement
     refusalWithout: () => undefined,
     contextLength: undefined,
     numCtx: undefined,
+    isCtxFixed: false,
     parallel: 1,
     running: Object.assign([...running], { size: running.length }),
     foreignJobs: 0,

@@ -7,17 +7,19 @@ import type { ServedPlacement } from '../scheduling/served-placement.ts';
 
 type Facts = Partial<Pick<RecordingJob, 'line' | 'targets' | 'heldSince' | 'priority' | 'isEmbedding'>> &
   Partial<Pick<RecordingJob, 'bodyBytes' | 'promptTokens' | 'maxTokens' | 'numCtx' | 'keepAliveSeconds'>> &
-  Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt'>>;
+  Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt' | 'group'>>;
 
 /** A held job that only notes what became of it. */
 export class RecordingJob implements HeldJob {
   readonly jobId: string;
   line = 'llama3.2:latest';
   targets: readonly string[] = ['llama3.2:latest'];
+  model = 'llama3.2';
   heldSince = 0;
   priority: Priority = 'normal';
   isEmbedding = false;
   bodyBytes = 100;
+  group: symbol | undefined;
   promptTokens = 20;
   maxTokens: number | undefined;
   numCtx: number | undefined;
