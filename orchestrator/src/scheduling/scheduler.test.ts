@@ -304,7 +304,10 @@ describe('Scheduler, jobs nothing can take', () => {
     const cluster = new FakeCluster();
     cluster.join('a', { models: [{ state: 'cold', sizeBytes: 100e9 }] });
     expect(hold(cluster).refusals[0]).toMatchObject({ code: 'unsupported' });
-    expect(hold(cluster, { targets: ['gone:latest'] }).refusals[0]).toMatchObject({ code: 'no-node' });
+    expect(hold(cluster, { targets: ['gone:latest'], model: 'Gone' }).refusals[0]).toMatchObject({
+      code: 'no-node',
+      message: 'no node that has Gone can be reached',
+    });
   });
 
   it('waits 10 s for a node that left to come back', async () => {

@@ -5,7 +5,7 @@ import type { HeldJob, Placed } from '../scheduling/held-job.ts';
 import type { Placement } from '../scheduling/placement.ts';
 import type { ServedPlacement } from '../scheduling/served-placement.ts';
 
-type Facts = Partial<Pick<RecordingJob, 'line' | 'targets' | 'heldSince' | 'priority' | 'isEmbedding'>> &
+type Facts = Partial<Pick<RecordingJob, 'line' | 'targets' | 'model' | 'heldSince' | 'priority' | 'isEmbedding'>> &
   Partial<Pick<RecordingJob, 'bodyBytes' | 'promptTokens' | 'maxTokens' | 'numCtx' | 'keepAliveSeconds'>> &
   Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt' | 'group'>>;
 
@@ -14,6 +14,7 @@ export class RecordingJob implements HeldJob {
   readonly jobId: string;
   line = 'llama3.2:latest';
   targets: readonly string[] = ['llama3.2:latest'];
+  model = 'llama3.2';
   model = 'llama3.2';
   heldSince = 0;
   priority: Priority = 'normal';
