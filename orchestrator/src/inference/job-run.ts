@@ -48,7 +48,6 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly stream: boolean;
   readonly targets: readonly string[];
   readonly model: string;
-  readonly model: string;
   readonly onlyNode: string | undefined;
   tried: ReadonlyMap<Placement, number> = nothingTried;
   seat = notSeated;
@@ -85,7 +84,6 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.record = record;
     this.jobId = request.requestId;
     this.targets = resolved.targets;
-    this.model = facts.model;
     this.model = facts.model;
     this.onlyNode = resolved.onlyNode;
     this.line = toLine(request, resolved, []);

@@ -17,8 +17,6 @@ export interface HeldJob extends Queued, ChoosableJob {
   readonly targets: readonly string[];
   /** The model as its client wrote it. */
   readonly model: string;
-  /** The model as its client wrote it. */
-  readonly model: string;
   leaveBy: number | undefined;
   /** When its client gives it up, on the scheduler's clock; absent: it did not say. */
   readonly deadlineAt?: number | undefined;

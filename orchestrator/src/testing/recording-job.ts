@@ -15,7 +15,6 @@ export class RecordingJob implements HeldJob {
   line = 'llama3.2:latest';
   targets: readonly string[] = ['llama3.2:latest'];
   model = 'llama3.2';
-  model = 'llama3.2';
   heldSince = 0;
   priority: Priority = 'normal';
   isEmbedding = false;
