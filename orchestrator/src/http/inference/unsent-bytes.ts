@@ -3,64 +3,74 @@ import { isIPv4, type Socket } from 'node:net';
 import { endianness, platform } from 'node:os';
 
 /**
- * How many bytes that were written to a socket its peer has not acknowledged: they lie in the system's buffer, where no other figure
- * shows whether they become fewer. Undefined where the system does not tell.
+ * How many bytes that were written to a socket nobody has taken yet, as far as the system tells: they lie in its buffers, where no
+ * other figure shows whether they become fewer. Undefined where it does not tell.
  */
 export type UnsentBytes = (socket: Socket) => Promise<number | undefined>;
 
 /**
- * Linux lets a process write again only when a third of that buffer is free, which is megabytes on a fast line: a slow reader takes
- * minutes for them and looks like one that stopped. But Linux tells how full the buffer of every connection is. Elsewhere a process may
- * write again as soon as there is any room, so that a slow reader shows by that alone.
+ * Linux lets a process write again only when a third of the buffer is free, which is megabytes on a fast line: a slow reader takes
+ * minutes for them and looks like one that stopped. But Linux tells how full the buffers of every connection are. Elsewhere a process
+ * may write again as soon as there is any room, so that a slow reader shows by that alone.
  */
 export function createUnsentBytes(system: NodeJS.Platform = platform()): UnsentBytes {
   if (system !== 'linux') return () => Promise.resolve(undefined);
-  let reading: Promise<ReadonlyMap<string, number>> | undefined;
+  let reading: Promise<Connections> | undefined;
   return async (socket) => {
     const { localAddress, localPort, remoteAddress, remotePort } = socket;
     if (localAddress === undefined || remoteAddress === undefined) return undefined;
     // Many that stopped are looked at in the same beat: one look at the table does for all of them.
-    reading ??= readTables().finally(() => {
+    reading ??= readConnections().finally(() => {
       reading = undefined;
     });
-    const table = await reading;
-    return table.get(`${toHex(localAddress, localPort)} ${toHex(remoteAddress, remotePort)}`);
+    return (await reading).unsent(toHex(localAddress, localPort), toHex(remoteAddress, remotePort));
   };
 }
 
-async function readTables(): Promise<ReadonlyMap<string, number>> {
-  const texts = await Promise.all(
-    ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(() => '')),
-  );
-  return parseConnectionTables(texts);
+async function readConnections(): Promise<Connections> {
+  const files = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(() => ''));
+  return new Connections(await Promise.all(files));
 }
 
-/** Unacknowledged bytes by both addresses of a connection, as the table writes them. */
-export function parseConnectionTables(texts: readonly string[]): ReadonlyMap<string, number> {
-  const bytes = new Map<string, number>();
-  for (const text of texts) {
-    for (const [, addresses, unsent] of text.matchAll(
-      /^ *\d+: ([\dA-F]+:[\dA-F]+ [\dA-F]+:[\dA-F]+) [\dA-F]+ ([\dA-F]+):/gm,
-    )) {
-      if (addresses !== undefined && unsent !== undefined) bytes.set(addresses, Number.parseInt(unsent, 16));
+const row =
+  /^ *\d+: (?:0{16}FFFF0000)?([\dA-F]+:[\dA-F]+) (?:0{16}FFFF0000)?([\dA-F]+:[\dA-F]+) [\dA-F]+ ([\dA-F]+):([\dA-F]+)/gm;
+
+/** What the system's tables of connections tell of the bytes that lie in them. */
+export class Connections {
+  /** By the address here and the one there. */
+  readonly #unacknowledged = new Map<string, number>();
+  readonly #unread = new Map<string, number>();
+
+  constructor(tables: readonly string[]) {
+    for (const table of tables) {
+      for (const [, local = '', remote = '', unacknowledged = '', unread = ''] of table.matchAll(row)) {
+        this.#unacknowledged.set(`${local} ${remote}`, Number.parseInt(unacknowledged, 16));
+        this.#unread.set(`${local} ${remote}`, Number.parseInt(unread, 16));
+      }
     }
   }
-  return bytes;
+
+  /**
+   * Addresses as `toHex` writes them. A peer on this machine acknowledges no part of a packet, which is 64 KB there, but what he has not
+   * read is in the table too.
+   */
+  unsent(local: string, remote: string): number | undefined {
+    const unacknowledged = this.#unacknowledged.get(`${local} ${remote}`);
+    return unacknowledged === undefined ? undefined : unacknowledged + (this.#unread.get(`${remote} ${local}`) ?? 0);
+  }
 }
 
-/** Words of four bytes in the order of this machine, then the port. */
+/** Words of four bytes in the order of this machine, then the port. An IPv4 address is the same in IPv6's clothes. */
 export function toHex(address: string, port: number | undefined, order = endianness()): string {
-  const bytes = Buffer.from(isIPv4(address) ? address.split('.').map(Number) : toIPv6Bytes(address));
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  const bytes = Buffer.from(isIPv4(plain) ? plain.split('.').map(Number) : toIPv6Bytes(plain));
   if (order === 'LE') bytes.swap32();
   const hexPort = (port ?? 0).toString(16).padStart(4, '0');
   return `${bytes.toString('hex')}:${hexPort}`.toUpperCase();
 }
 
 function toIPv6Bytes(address: string): number[] {
-  const plain = address.replace(/%.*$/, '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...parts: string[]) => {
-    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
-    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-  });
+  const plain = address.replace(/%.*$/, '');
   const [before = '', after] = plain.split('::');
   const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
   const head = groups(before);
