@@ -16,7 +16,7 @@ import { createUnsentBytes, type UnsentBytes } from './http/inference/unsent-byt
 import { createAdminGuard } from './http/middleware/admin-guard.ts';
 import { createCors } from './http/middleware/cross-origin.ts';
 import { createGate } from './http/middleware/gate.ts';
-import { createHostCheck } from './http/middleware/host-check.ts';
+import { createHostCheck, createOwnHostCheck } from './http/middleware/host-check.ts';
 import { ollamaListingRoutes } from './http/ollama/listing-routes.ts';
 import { ollamaModelRoutes } from './http/ollama/model-routes.ts';
 import { ollamaOtherRoutes } from './http/ollama/other-routes.ts';
@@ -73,7 +73,11 @@ export function createApp(deps: AppDeps): ServedApp {
   );
   const json = new JsonParser({ depth: limits.jsonDepth, values: limits.jsonValues });
   const readObject = createReadObject(bodies, json);
-  const adminOnly = createAdminGuard({ adminToken: deps.adminToken, remoteAdmin: server.remoteAdmin });
+  const adminOnly = createAdminGuard({
+    adminToken: deps.adminToken,
+    remoteAdmin: server.remoteAdmin,
+    isOwnHost: createOwnHostCheck(server.hosts),
+  });
   const runner = new OperationRunner(limits.operationsPerNode);
   const generations = new InferenceEdge({
     inference,

@@ -42,7 +42,9 @@ const serverSchema = z.strictObject({
     .describe('Web pages that may call the API, besides those of this machine.'),
   hosts: textList({ expected: 'host names without port, with *. as wildcard' }, /^(?:\*\.)?[\w.:-]+$/)
     .prefault([])
-    .describe('Further names clients may use in the Host header while the port listens on loopback.'),
+    .describe(
+      'Further names of this machine in the Host header: to be let in on loopback, and to change models from here.',
+    ),
   remoteAdmin: yesNo()
     .prefault(false)
     .describe('Lets every client change models and nodes, not only those on this machine or with the admin token.'),

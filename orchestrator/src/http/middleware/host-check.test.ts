@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createHostCheck } from './host-check.ts';
+import { createHostCheck, createOwnHostCheck } from './host-check.ts';
 
 describe('on a loopback port', () => {
   const isAllowed = createHostCheck('127.0.0.1', ['waggle.example', '*.lan.example'], 'my-desk');
@@ -7,6 +7,9 @@ describe('on a loopback port', () => {
   it.each([
     'localhost',
     'LocalHost:3001',
+    'localhost:',
+    '127.0.0.1:',
+    '[::1]:',
     '127.0.0.1:3001',
     '192.168.1.7:3001',
     '[::1]:3001',
@@ -55,4 +58,46 @@ it.each(['0.0.0.0', '::', '192.168.1.7'])('takes any Host on %s, but wants one',
   expect(isAllowed('evil.example')).toBe(true);
   expect(isAllowed('')).toBe(false);
   expect(isAllowed(undefined)).toBe(false);
+});
+
+describe('what names this very machine', () => {
+  const isOwn = createOwnHostCheck(['waggle.example', '*.lan.example'], {
+    ownName: 'My-Desk',
+    ownAddresses: () => ['127.0.0.1', '192.168.1.7', 'fd00::7'],
+  });
+
+  it.each([
+    'localhost:3001',
+    '127.0.0.1',
+    '127.1.2.3:3001',
+    '[::1]:3001',
+    'a.localhost',
+    'my-desk:3001',
+    '192.168.1.7:3001',
+    '[fd00::7]:3001',
+    'waggle.example',
+    'chat.lan.example',
+  ])('is %s', (host) => {
+    expect(isOwn(host)).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    '',
+    'evil.example:3001',
+    'evil.local',
+    'evil.internal',
+    '192.168.1.8:3001',
+    '0.0.0.0:3001',
+    'localhost.evil.example',
+    'lan.example',
+    'my-desk.evil.example',
+  ])('is not %s', (host) => {
+    expect(isOwn(host)).toBe(false);
+  });
+
+  it('takes the addresses the machine has now', () => {
+    expect(createOwnHostCheck([])('203.0.113.77')).toBe(false);
+    expect(createOwnHostCheck([])('[::1]')).toBe(true);
+  });
 });

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { isLoopbackHost } from '@waggle/shared/addresses/hosts.ts';
 
 const localSuffixes = ['.localhost', '.local', '.internal'];
@@ -14,29 +14,57 @@ export type HostCheck = (host: string | undefined) => boolean;
  */
 export function createHostCheck(listenHost: string, allowed: readonly string[], ownName = hostname()): HostCheck {
   if (!isLoopbackHost(listenHost)) return (host) => host !== undefined && host !== '';
-  const names = new Set(['localhost', ownName.toLowerCase()]);
-  const suffixes = [...localSuffixes];
-  for (const name of allowed) {
-    if (name.startsWith('*.')) suffixes.push(name.slice(1).toLowerCase());
-    else names.add(name.toLowerCase());
-  }
+  const isNamed = createNameCheck(['localhost', ownName, ...localSuffixes.map((suffix) => `*${suffix}`), ...allowed]);
   let lastGood: string | undefined;
   return (host) => {
     if (host === undefined || host === '') return false;
     if (host === lastGood) return true;
-    const name = withoutPort(host)?.toLowerCase();
-    if (name === undefined) return false;
-    const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
-    const good =
-      isIP(bare) !== 0 ||
-      names.has(name) ||
-      suffixes.some((suffix) => name.endsWith(suffix) && name.length > suffix.length);
+    const name = nameIn(host);
+    const good = name !== undefined && (isIP(name) !== 0 || isNamed(name));
     if (good) lastGood = host;
     return good;
   };
 }
 
-/** Undefined for what is no host at all: spaces, several names, a path, user information. */
-function withoutPort(host: string): string | undefined {
-  return /^(\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i.exec(host)?.[1];
+/**
+ * Whether a Host header, whatever this server listens on, can only have come from somebody who meant this machine: `localhost`, one of
+ * its own addresses or its name, or a name the operator gave it. Anybody's name can lead to an address of this machine, also that of a
+ * page which a browser here has open; the page cannot choose what the browser writes as Host.
+ */
+export function createOwnHostCheck(
+  allowed: readonly string[],
+  { ownName = hostname(), ownAddresses = listOwnAddresses }: OwnNames = {},
+): HostCheck {
+  const isNamed = createNameCheck([ownName, ...allowed]);
+  return (host) => {
+    const name = host === undefined ? undefined : nameIn(host);
+    return name !== undefined && (isLoopbackHost(name) || isNamed(name) || ownAddresses().includes(name));
+  };
+}
+
+export interface OwnNames {
+  readonly ownName?: string;
+  /** In the order of the system; asked anew each time, for they change. */
+  readonly ownAddresses?: () => readonly string[];
+}
+
+function listOwnAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address));
+}
+
+/** `*.` stands for any names in front. */
+function createNameCheck(allowed: readonly string[]): (name: string) => boolean {
+  const lower = allowed.map((name) => name.toLowerCase());
+  const names = new Set(lower.filter((name) => !name.startsWith('*.')));
+  const suffixes = lower.filter((name) => name.startsWith('*.')).map((name) => name.slice(1));
+  return (name) => names.has(name) || suffixes.some((suffix) => name.endsWith(suffix) && name.length > suffix.length);
+}
+
+/**
+ * The host without its port, in small letters and without brackets. Undefined for what is no host at all: spaces, several names, a path,
+ * user information.
+ */
+function nameIn(host: string): string | undefined {
+  const [, inBrackets, bare] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{0,5})?$/i.exec(host) ?? [];
+  return (inBrackets ?? bare)?.toLowerCase();
 }

@@ -246,6 +246,25 @@ describe('who may change models', () => {
     expect(await statusWith({}, open.port)).toBe(200);
   });
 
+  it.each(change)('%s %s: nobody on this machine who calls it by a foreign name', async (method, path) => {
+    // As behind `--host 0.0.0.0`: a browser here, told by a page that the page's own name leads here.
+    await using server = await startTestServer({
+      nodes,
+      server: { host: '0.0.0.0', hosts: ['waggle.example'] },
+      adminToken: 'secret',
+    });
+    const statusWith = async (headers: Record<string, string>) =>
+      (await send(server.port, path, { method, body: { model: 'tiny' }, headers })).status;
+    const rebound = { host: `evil.example:${server.port}`, origin: `http://evil.example:${server.port}` };
+    expect(await statusWith(rebound)).toBe(403);
+    expect(await statusWith({ host: rebound.host })).toBe(403);
+    expect(server.cluster.links['desk']?.requests).toEqual([]);
+    expect(await statusWith({ ...rebound, authorization: 'Bearer secret' })).toBe(200);
+    for (const host of ['localhost:80', `127.0.0.1:${server.port}`, '[::1]', 'waggle.example']) {
+      expect([host, await statusWith({ host })]).toEqual([host, 200]);
+    }
+  });
+
   it('is said in the refusal', async () => {
     await using server = await startTestServer({ nodes });
     const reply = await send(server.port, '/api/delete', {
