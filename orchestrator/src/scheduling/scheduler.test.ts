@@ -287,6 +287,14 @@ describe('Scheduler', () => {
       expect(cluster.scheduler.runningJobs).toBe(2);
     });
 
+    it('is held for the one that can begin first by far, where none is free', () => {
+      const cluster = new FakeCluster();
+      const node = cluster.join('a', { lanes: 2, models: [{}, { name: 'qwen3:4b', state: 'cold' }] });
+      Object.assign(hold(cluster).place.bound, { expectedTokens: 1_000 });
+      hold(cluster, alias);
+      expect(node.link.loads.map((load) => load.command.model)).toEqual(['qwen3:4b']);
+    });
+
     it('is held for the first of those that are there, where none is free', async () => {
       const cluster = new FakeCluster();
       const node = cluster.join('a', { models: [{ state: 'cold' }, { name: 'qwen3:4b', state: 'cold' }] });

@@ -271,7 +271,7 @@ export class Scheduler implements CapacityListener {
     if (this.#running.size >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return 'full';
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
-    let first: Choice | undefined;
+    let held: Choice | undefined;
     for (const target of job.targets) {
       const places = this.#placements.withModel(target);
       const choice = choose(places, job, now, claims);
@@ -284,15 +284,15 @@ export class Scheduler implements CapacityListener {
         countPassedOver(places, choice.decision);
         return this.#follow(job, choice, now);
       }
-      first ??= choice;
+      if (held === undefined || startsIn(choice) + preferredWaitMs < startsIn(held)) held = choice;
       if (job.targets.length > 1 && isSoonServed(choice, job, now)) {
         this.#alarm.setFor(job.heldSince + preferredWaitMs);
         break;
       }
     }
-    if (first === undefined) return this.#strand(job, excluded, now);
+    if (held === undefined) return this.#strand(job, excluded, now);
     this.#stranded.forget(job.line);
-    return this.#follow(job, first, now);
+    return this.#follow(job, held, now);
   }
 
   #follow(job: HeldJob, choice: Choice, now: number): Outcome {
@@ -433,10 +433,13 @@ function noteExcluded({ candidates }: Decision, excluded: Set<Exclusion>): void 
 }
 
 /** The choice is as good as a free lane: there is one and a better one is waited for, or one is about to be free. */
-function isSoonServed({ action, leaveBy, decision }: Choice, job: HeldJob, now: number): boolean {
-  if (action !== 'wait') return false;
-  if (leaveBy !== undefined) return true;
-  const { terms } = decision.candidates[decision.chosen] ?? {};
-  const freeAt = now + (terms === undefined ? Number.POSITIVE_INFINITY : Math.max(terms.load, terms.wait));
-  return freeAt <= job.heldSince + preferredWaitMs;
+function isSoonServed(choice: Choice, job: HeldJob, now: number): boolean {
+  if (choice.action !== 'wait') return false;
+  return choice.leaveBy !== undefined || now + startsIn(choice) <= job.heldSince + preferredWaitMs;
+}
+
+/** Predicted milliseconds until the job could begin there. */
+function startsIn({ decision: { candidates, chosen } }: Choice): number {
+  const terms = candidates[chosen]?.terms;
+  return terms === undefined ? Number.POSITIVE_INFINITY : Math.max(terms.load, terms.wait);
 }
