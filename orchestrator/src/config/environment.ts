@@ -13,17 +13,23 @@ export const CONFIG_FILE_VARIABLE = 'WAGGLE_CONFIG';
 
 // Variables of other programs that say the same as a key of ours. WAGGLE_<KEY> beats them.
 const WELL_KNOWN: readonly (readonly [name: string, path: readonly string[]])[] = [
-  ['OLLAMA_ORIGINS', ['server', 'origins']],
   ['OLLAMA_HOST', ['local', 'ollamaHost']],
   ['LLAMA_BASE_URL', ['local', 'engineUrl']],
   ['QUEUE_CONCURRENCY', ['local', 'slots']],
   ['MONGODB_URI', ['mongodb', 'uri']],
 ];
 
+/** Ollama's own list says what else is let in, on a machine where it is set for Ollama's sake: it adds to ours and takes nothing away. */
+const ADDED: readonly (readonly [name: string, path: readonly string[]])[] = [
+  ['OLLAMA_ORIGINS', ['server', 'origins']],
+];
+
 export interface EnvironmentValue {
   readonly path: readonly string[];
   readonly value: unknown;
   readonly source: Source;
+  /** A list of more, beside what is there. */
+  readonly isAdded: boolean;
 }
 
 export interface EnvironmentResult {
@@ -37,21 +43,22 @@ export interface EnvironmentResult {
 export function readEnvironment(environment: Environment): EnvironmentResult {
   const values: EnvironmentValue[] = [];
   const problems: ConfigProblem[] = [];
-  const take = (name: string, path: readonly string[], isTree: boolean) => {
+  const take = (name: string, path: readonly string[], { isTree = false, isAdded = false } = {}) => {
     const written = environment[name]?.trim();
     if (written === undefined || written === '') return;
     const source: Source = { kind: 'environment', where: name };
     if (!isTree) {
-      values.push({ path, value: written, source });
+      values.push({ path, value: written, source, isAdded });
       return;
     }
     const result = readYaml(written, { sourceAt: () => source, sources: new Sources(), base: path });
     problems.push(...result.problems);
-    values.push({ path, value: result.value, source });
+    values.push({ path, value: result.value, source, isAdded });
   };
-  for (const [name, path] of WELL_KNOWN) take(name, path, false);
+  for (const [name, path] of WELL_KNOWN) take(name, path);
+  for (const [name, path] of ADDED) take(name, path, { isAdded: true });
   const settable = settableKeys();
-  for (const { name, path, isTree } of settable) take(name, path, isTree);
+  for (const { name, path, isTree } of settable) take(name, path, { isTree });
   const known = [...settable.map(({ name }) => name), CONFIG_FILE_VARIABLE];
   return { values, problems, notices: misspelt(environment, known) };
 }

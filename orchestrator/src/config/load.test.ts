@@ -91,6 +91,32 @@ describe('environment', () => {
   });
 });
 
+describe('OLLAMA_ORIGINS', () => {
+  const environment = { OLLAMA_ORIGINS: 'https://b.example, https://c.example' };
+  const originsOf = (file: string, more: Record<string, string> = {}) =>
+    compileFake({ file, environment: { ...environment, ...more } }).server.origins;
+
+  test('adds to the origins of the file, and to none', () => {
+    const both = ['https://a.example', 'https://b.example', 'https://c.example'];
+    expect(originsOf('server: { origins: ["https://a.example"] }')).toEqual(both);
+    expect(originsOf('server: { origins: "https://a.example" }')).toEqual(both);
+    expect(originsOf('server: { origins: }')).toEqual(both.slice(1));
+    expect(originsOf('')).toEqual(both.slice(1));
+  });
+
+  test('gives way to our own variable, as the file does', () => {
+    expect(
+      originsOf('server: { origins: ["https://a.example"] }', { WAGGLE_SERVER_ORIGINS: 'https://d.example' }),
+    ).toEqual(['https://d.example']);
+  });
+
+  test('is named beside the file where an origin is wrong', () => {
+    expect(refusalsOf({ file: 'server: { origins: [https://a.example, nonsense] }', environment })[0]).toMatch(
+      /^config\.yaml:1 with OLLAMA_ORIGINS: server\.origins must be /,
+    );
+  });
+});
+
 describe('the file', () => {
   test('none, an empty one, one of comments and keys without values are all the defaults', () => {
     const { file: _, ...defaults } = compileFake();

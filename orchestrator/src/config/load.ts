@@ -45,9 +45,15 @@ export function loadConfig(
   const environment = readEnvironment(inputs.environment);
   throwProblems([...file.problems, ...environment.problems]);
   let tree: unknown = file.tree ?? {};
-  for (const { path: keyPath, value, source } of environment.values) {
-    tree = setAt(tree, keyPath, value);
-    sources.replace(keyPath, source);
+  for (const { path: keyPath, value, source, isAdded } of environment.values) {
+    const there = isAdded ? getAt(tree, keyPath) : undefined;
+    if (there === undefined || there === null) {
+      tree = setAt(tree, keyPath, value);
+      sources.replace(keyPath, source);
+    } else {
+      tree = setAt(tree, keyPath, [...toItems(there), ...toItems(value)]);
+      sources.replace(keyPath, { ...source, where: `${sources.of(keyPath).where} with ${source.where}` });
+    }
   }
   for (const { path: keyPath, value, flag } of flags.values) {
     tree = setAt(tree, keyPath, value);
@@ -91,6 +97,21 @@ function readFile(inputs: ConfigInputs, flagged: string | undefined, sources: So
     base: [],
   });
   return { tree: value, path: fullPath, problems };
+}
+
+function getAt(tree: unknown, keyPath: readonly string[]): unknown {
+  let value = tree;
+  for (const step of keyPath) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[step];
+  }
+  return value;
+}
+
+/** A list may be written as text with commas. */
+function toItems(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return typeof value === 'string' ? value.split(',') : [value];
 }
 
 // Leaves a parent that is no mapping as it is, so that it is refused and not covered up.
