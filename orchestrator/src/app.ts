@@ -26,7 +26,7 @@ import { createRequestIds } from './http/request-id.ts';
 import { createMethodTable, type Route } from './http/route.ts';
 import { RunningRequests } from './http/running-requests.ts';
 import type { ServedApp } from './http/server.ts';
-import { createWebApp } from './http/web-app.ts';
+import { createWebApp, notRouted, type WebAppDeps } from './http/web-app.ts';
 import type { Inference } from './inference/inference.ts';
 import type { RequestLog } from './inference/request-log.ts';
 import type { Aliases } from './inference/resolve-model.ts';
@@ -132,19 +132,22 @@ export function createApp(deps: AppDeps): ServedApp {
     methodsOf,
     clusterId,
   });
-  return {
-    listener: createWebApp({
-      routes,
-      methodsOf,
-      gate,
-      basePath: server.basePath,
-      failures,
-      cors,
-      requestIds,
-      running,
-      clock,
-    }),
+  const webApp: WebAppDeps = {
+    routes,
+    methodsOf,
+    gate,
+    basePath: server.basePath,
+    failures,
+    cors,
+    requestIds,
     running,
+    clock,
+  };
+  return {
+    listener: createWebApp(webApp),
+    running,
+    notRouted: (method, target) => notRouted(webApp, method, target),
+    requestIds,
     dispose: () => pulse.stop(),
   };
 }

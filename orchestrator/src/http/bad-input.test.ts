@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { send, sendRaw, start } from './test-client.ts';
-import { startTestServer, text } from './test-server.ts';
+import { aborted, startTestServer, text } from './test-server.ts';
 
 const answered = {
   script: async function* () {
@@ -176,7 +176,9 @@ describe('request heads', () => {
     ['no HTTP', 'nonsense\r\n\r\n', 400],
   ])('with %s are refused', async (_case, request, status) => {
     await using server = await startTestServer(answered);
-    expect(await sendRaw(server.port, request)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    const reply = await sendRaw(server.port, request);
+    expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(reply).toMatch(/\r\nx-request-id: [\w-]+\r\n/);
     expect(server.inference.runs).toEqual([]);
     expect((await send(server.port, '/api/chat', { body: chat })).status).toBe(200);
   });
@@ -189,6 +191,38 @@ describe('request heads', () => {
       expectDialectError(path, reply.json(), 'server.hosts');
       expect(reply.headers).toMatchObject({ server: 'waggle', 'x-request-id': expect.any(String) });
     }
+  });
+
+  it.each([['Host: localhost:'], ['Host: 127.0.0.1:'], ['Host: localhost', 'Origin:']])(
+    'with %s %s are taken',
+    async (...lines) => {
+      await using server = await startTestServer(answered);
+      expect(await sendRaw(server.port, post('/api/chat', ...lines, `Content-Length: ${body.length}`))).toMatch(
+        /^HTTP\/1\.1 200 /,
+      );
+      const get = ['GET /api/version HTTP/1.1', ...lines, 'Connection: close', '', ''].join('\r\n');
+      expect(await sendRaw(server.port, get)).toMatch(/^HTTP\/1\.1 200 /);
+    },
+  );
+
+  it('that go wrong in the middle of an answer get nothing written into it', async () => {
+    await using server = await startTestServer({
+      script: async function* (_request, signal) {
+        yield text('{"done":false}\n');
+        await aborted(signal);
+        throw signal.reason;
+      },
+    });
+    const first = `POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(first));
+    let received = '';
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      if (received === '') socket.write('nonsense\r\n\r\n');
+      received += String(chunk);
+    });
+    await once(socket, 'close');
+    expect(received.match(/HTTP\/1\.1/g)).toHaveLength(1);
   });
 
   it('with any Authorization are taken', async () => {
@@ -259,7 +293,8 @@ describe('unknown paths and methods', () => {
     ['OPTIONS', '/api/chat', 405, '405 method not allowed'],
     ['GET', '/api/nope/', 404, '404 page not found'],
     ['GET', '/api/chat/', 404, '404 page not found'],
-    ['POST', '//api/chat', 404, '404 page not found'],
+    ['GET', '/api/blobs/x', 405, '405 method not allowed'],
+    ['GET', '/api/%2F', 404, '404 page not found'],
   ])('%s %s is %i as at Ollama', async (method, path, status, words) => {
     await using server = await startTestServer(answered);
     const reply = await send(server.port, path, { method });
@@ -279,6 +314,56 @@ describe('unknown paths and methods', () => {
     expect(reply.status).toBe(status);
     expect(reply.headers['location']).toBe(location);
     expect(reply.text).not.toContain('<b>');
+  });
+
+  it.each([
+    ['GET', '//', '/'],
+    ['GET', '/api//tags?a=//', '/api/tags?a=//'],
+    ['HEAD', '//api/tags', '/api/tags'],
+    ['POST', '//api/generate', '/api/generate'],
+    ['DELETE', '/api//delete', '/api/delete'],
+    ['GET', '/api/./tags', '/api/tags'],
+    ['GET', '/api/x/../tags', '/api/tags'],
+    ['GET', '/..', '/'],
+    ['GET', '/api/tags//', '/api/tags/'],
+    ['GET', '//evil.example/"><b>', '/evil.example/"><b>'],
+    ['GET', '/v1//models', '/v1/models'],
+  ])('%s %s is sent to the path it means, as at Ollama', async (method, path, location) => {
+    for (const basePath of ['', '/waggle']) {
+      await using server = await startTestServer({ ...answered, server: { basePath } });
+      const reply = await send(server.port, basePath + path, { method, headers: { 'x-request-id': 'mine' } });
+      expect(reply.status).toBe(307);
+      expect(reply.headers).toMatchObject({ location: basePath + location, 'x-request-id': 'mine', server: 'waggle' });
+      expect(reply.text).not.toContain('<b>');
+      expect(reply.text !== '').toBe(method === 'GET');
+    }
+  });
+
+  it.each(['/%zz', '/api/tags%', '/api/%e/x'])('GET %s is 400', async (path) => {
+    await using server = await startTestServer(answered);
+    expect(await send(server.port, path, { method: 'GET' })).toMatchObject({ status: 400, text: '400 Bad Request' });
+  });
+
+  it('a query may hold what it likes', async () => {
+    await using server = await startTestServer(answered);
+    expect((await send(server.port, '/api/tags?a=%zz//..', { method: 'GET' })).status).toBe(200);
+  });
+
+  it.each([
+    ['x:1', '404 Not Found'],
+    ['/api/tags', '405 Method Not Allowed'],
+  ])('CONNECT %s is %s, with an id', async (target, status) => {
+    await using server = await startTestServer(answered);
+    const reply = await sendRaw(server.port, `CONNECT ${target} HTTP/1.1\r\nHost: x:1\r\nX-Request-Id: mine\r\n\r\n`);
+    expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status}\r\n`));
+    expect(reply).toContain('\r\nx-request-id: mine\r\n');
+    if (status.startsWith('405')) expect(reply).toContain('\r\nallow: HEAD, GET\r\n');
+  });
+
+  it('blobs have the methods they have at Ollama', async () => {
+    await using server = await startTestServer(answered);
+    expect((await send(server.port, '/api/blobs/x', { method: 'PUT' })).headers['allow']).toBe('HEAD, POST');
+    expect((await send(server.port, '/api/blobs/x', { method: 'HEAD' })).status).toBe(501);
   });
 
   it.each([

@@ -11,7 +11,7 @@ export type Handler = (context: HttpContext) => Response | Promise<Response>;
 
 /** One line of the route list in app.ts. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** A Hono pattern. */
   readonly path: string;
   readonly handler: Handler;

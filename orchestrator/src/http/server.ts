@@ -4,6 +4,9 @@ import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Activity } from '@waggle/shared/process/release-when-idle.ts';
 import type { ServerConfig } from '../config/compiled-config.ts';
 import { httpKeys, toListenError } from '../config/listen-error.ts';
+import type { PlainAnswer } from './errors/plain-answer.ts';
+import { isAnswering, parserStatus, sendRaw } from './errors/raw-answer.ts';
+import type { RequestIds } from './request-id.ts';
 import type { RunningRequests } from './running-requests.ts';
 import type { NodeListener } from './web-app.ts';
 
@@ -11,6 +14,9 @@ import type { NodeListener } from './web-app.ts';
 export interface ServedApp {
   readonly listener: NodeListener;
   readonly running: RunningRequests;
+  /** The answer to a request for which there is no route. */
+  readonly notRouted: (method: string, target: string) => PlainAnswer;
+  readonly requestIds: RequestIds;
   /** Releases timers. */
   dispose(): void;
 }
@@ -32,6 +38,8 @@ export async function startHttpServer(app: ServedApp, config: ServerConfig, cloc
       noDelay: true,
       headersTimeout: config.headersTimeoutMs,
       keepAliveTimeout: config.keepAliveTimeoutMs,
+      // The gate asks for it, and says so with an id.
+      requireHostHeader: false,
       maxHeaderSize: config.maxHeaderBytes,
       // Bodies are bounded by the pause between their bytes, not by their length in time: a large one may be slow.
       requestTimeout: 0,
@@ -39,6 +47,14 @@ export async function startHttpServer(app: ServedApp, config: ServerConfig, cloc
     },
     app.listener,
   );
+  // A tunnel is asked for as any path with a method it does not have; without a listener node closes the connection without a word.
+  server.on('connect', (incoming, socket) => {
+    sendRaw(socket, app.notRouted('CONNECT', incoming.url ?? ''), app.requestIds(incoming.headers['x-request-id']));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || isAnswering(socket)) socket.destroy(error);
+    else sendRaw(socket, { status: parserStatus(error.code), body: '' }, app.requestIds(undefined));
+  });
   server.maxConnections = config.maxConnections;
   await listen(server, config);
   const { port } = server.address() as AddressInfo;

@@ -5,6 +5,7 @@ import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { Hono } from 'hono';
+import { judgePath, toEntity } from './clean-path.ts';
 import { dialectOfPath, type FailureRenderer } from './errors/failure-renderer.ts';
 import { type PlainAnswer, sendPlain, serverName, toResponse } from './errors/plain-answer.ts';
 import { sendAndHangUp } from './errors/send-and-hang-up.ts';
@@ -36,7 +37,12 @@ export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse)
 export function createWebApp(deps: WebAppDeps): NodeListener {
   const { gate, failures, cors, requestIds, running, clock } = deps;
   const app = new Hono<HttpEnv>();
-  for (const { method, path, handler } of deps.routes) app.on(method, path, handler);
+  for (const { method, path, handler } of deps.routes) {
+    // Hono looks for a HEAD among the GETs.
+    if (method === 'HEAD')
+      app.get(path, (context) => (context.req.raw.method === 'HEAD' ? handler(context) : context.notFound()));
+    else app.on(method, path, handler);
+  }
   app.notFound(({ req }) => toResponse(notRouted(deps, req.method, req.path, queryOf(req.url))));
   app.onError((thrown, { req, env }) =>
     toResponse(failures.render(thrown, dialectOfPath(req.path), requestIds(env.incoming.headers['x-request-id']))),
@@ -77,8 +83,19 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
     const verdict = gate(incoming);
     if (verdict === undefined) {
       const handler = incoming.method === 'POST' ? direct.get(incoming.url ?? '') : undefined;
-      if (handler === undefined) void listener(incoming, outgoing);
-      else handler(incoming, outgoing);
+      if (handler !== undefined) {
+        handler(incoming, outgoing);
+        return;
+      }
+      const mended = judgePath(incoming.method ?? '', incoming.url ?? '', deps.basePath);
+      if (mended === undefined) {
+        dropEmptyPort(incoming.headers);
+        void listener(incoming, outgoing);
+        return;
+      }
+      const headers = ['server', serverName, 'x-request-id', requestIds(incoming.headers['x-request-id'])];
+      cors.append(headers, incoming.headers.origin);
+      sendPlain(outgoing, mended, headers);
       return;
     }
     const requestId = requestIds(incoming.headers['x-request-id']);
@@ -93,7 +110,7 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
 }
 
 /** No route: a wrong method where the path has others, else nothing at all; in the words of the path's dialect. */
-function notRouted(
+export function notRouted(
   { methodsOf, failures, basePath }: WebAppDeps,
   method: string,
   path: string,
@@ -117,15 +134,16 @@ function notRouted(
   return { status, body, contentType: 'text/plain', ...(headers && { headers }) };
 }
 
+/** Hono's adapter takes a Host such as `localhost:` for none. */
+function dropEmptyPort(headers: IncomingMessage['headers']): void {
+  if (headers.host?.endsWith(':') === true) headers.host = headers.host.slice(0, -1);
+}
+
 /** A slash too many, as Ollama mends it: other methods than GET must come again with their body. */
 function redirect(method: string, location: string): PlainAnswer {
   if (method !== 'GET') return { status: 307, body: '', headers: { location } };
   const body = `<a href="${location.replace(/[&<>"']/g, toEntity)}">Moved Permanently</a>.\n\n`;
   return { status: 301, body, contentType: 'text/html; charset=utf-8', headers: { location } };
-}
-
-function toEntity(character: string): string {
-  return `&#${character.charCodeAt(0)};`;
 }
 
 function queryOf(url: string): string {

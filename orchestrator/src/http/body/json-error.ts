@@ -6,6 +6,7 @@ import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
  */
 export function toJsonError(text: string, thrown: unknown): ClusterError {
   if (!(thrown instanceof SyntaxError)) throw thrown;
+  if (isBlank(text)) return refuse('missing request body', thrown);
   const at = errorPosition(text, thrown.message);
   if (at === undefined || at >= text.trimEnd().length) return refuse('unexpected EOF', thrown);
   const line = text.slice(0, at).split('\n').length;
@@ -25,7 +26,12 @@ export function toShortJsonError(text: string, thrown: unknown): ClusterError {
     if (at < text.length) return refuse(`invalid character '${showCharacter(text, at)}' at position ${at}`, thrown);
   }
   const token = /^Unexpected token '([\s\S]{1,2})'/.exec(thrown.message)?.[1];
+  if (token === undefined && isBlank(text)) return refuse('missing request body', thrown);
   return refuse(token === undefined ? 'unexpected EOF' : `invalid character '${showCharacter(token, 0)}'`, thrown);
+}
+
+function isBlank(text: string): boolean {
+  return !/[^ \t\r\n]/.test(text);
 }
 
 function showCharacter(text: string, at: number): string {

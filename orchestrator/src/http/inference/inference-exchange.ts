@@ -179,8 +179,8 @@ export class InferenceExchange implements RunningRequest {
     if (record !== undefined) {
       const { node } = record;
       if (node !== undefined) headers.push('x-waggle-node', printable.test(node) ? node : encodeURIComponent(node));
-      headers.push('x-waggle-attempts', String(record.attempts.length));
     }
+    headers.push('x-waggle-attempts', String(record?.attempts.length ?? 0));
     this.#deps.cors.append(headers, this.#options.incoming.headers.origin);
     return headers;
   }

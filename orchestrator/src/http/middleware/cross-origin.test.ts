@@ -9,6 +9,8 @@ it.each([
   'https://127.0.0.1:1',
   'http://0.0.0.0:3000',
   'app://obsidian.md',
+  'app://obsidian.md/index.html',
+  'file:///home/x/page.html',
   'file://',
   'tauri://localhost',
   'vscode-webview://abc',
@@ -21,6 +23,8 @@ it.each([
 
 it.each([
   'null',
+  'file://x y',
+  'https://file://x',
   'https://evil.example',
   'http://chat.example',
   'https://chat.example.evil.example',

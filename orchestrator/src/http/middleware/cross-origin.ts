@@ -81,7 +81,10 @@ export function createCors(origins: readonly string[]): CorsHeaders {
 
 const special = /[\\^$.*+?()[\]{}|/-]/g;
 
+/** A page of the web has a host and perhaps a port; behind the scheme of an application or a file anything may stand, slashes too. */
 function toPattern(origin: string): RegExp {
+  const anywhere = /^(?!https?:)([^*]+:\/\/)\*$/i.exec(origin)?.[1];
+  if (anywhere !== undefined) return new RegExp(`^${anywhere.replace(special, '\\$&')}\\S*$`, 'i');
   const source = origin
     .split('*')
     .map((part) => part.replace(special, '\\$&'))

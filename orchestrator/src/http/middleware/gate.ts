@@ -31,7 +31,8 @@ export function createGate(rules: GateRules): Gate {
     if (target.charCodeAt(0) !== slash) return oddTarget(incoming, target);
     if (!isHostAllowed(headers.host)) return foreignHost(headers.host);
     if (hasTwoHosts(incoming.rawHeaders)) return new ClusterError('bad-request', 'the request names two Hosts');
-    if (headers.origin !== undefined) {
+    // An empty one names nobody; no browser sends it.
+    if (headers.origin !== undefined && headers.origin !== '') {
       const answer = judgeOrigin(incoming, headers.origin);
       if (answer !== undefined) return answer;
     }
@@ -77,7 +78,8 @@ function oddTarget(incoming: IncomingMessage, target: string): Verdict {
 }
 
 function foreignHost(host: string | undefined): ClusterError {
-  if (host === undefined || host === '') return new ClusterError('forbidden', 'the request names no Host');
+  if (host === undefined) return new ClusterError('bad-request', 'the request names no Host');
+  if (host === '') return new ClusterError('forbidden', 'the request names an empty Host');
   return new ClusterError('forbidden', `the Host ${printable(host)} is none of this server's: add it to server.hosts`);
 }
 

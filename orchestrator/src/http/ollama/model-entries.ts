@@ -88,20 +88,26 @@ function toTag(place: ServedModelView): TagEntry {
 /** Stays until told otherwise: so far off that clients say "forever". */
 const never = '2318-12-31T23:59:59Z';
 
-/** One entry per model and node; longest to stay first. */
+/** One entry per resident instance: copies of a model share one, which is listed by the name it was loaded by. Longest to stay first. */
 export function listResident(nodes: readonly NodeView[]): readonly PsEntry[] {
   const engines = nodes.filter((node) => node.state !== 'left').flatMap((node) => node.engines);
   const hot = engines
     .filter((engine) => engine.report.health !== 'down')
-    .flatMap((engine) => engine.models)
-    .filter((place) => place.report.state === 'hot');
+    .flatMap((engine) => listInstances(engine.models));
   return hot.map(toPsEntry).toSorted((a, b) => timeOf(b.expires_at) - timeOf(a.expires_at));
+}
+
+function listInstances(models: readonly ServedModelView[]): readonly ServedModelView[] {
+  const hot = models.filter((place) => place.report.state === 'hot');
+  const listed = new Set(hot.filter(({ report }) => report.psJson !== undefined).map(({ report }) => report.digest));
+  return hot.filter(({ report }) => report.psJson !== undefined || report.digest === '' || !listed.has(report.digest));
 }
 
 function toPsEntry(place: ServedModelView): PsEntry {
   const { report } = place;
   const own = parseEntry(report.psJson);
   const { resident } = report;
+  const toldUntil = toldLater(place);
   return {
     name: report.name,
     model: report.name,
@@ -112,8 +118,15 @@ function toPsEntry(place: ServedModelView): PsEntry {
     size_vram: resident?.vramBytes ?? 0,
     context_length: report.numCtx ?? report.contextLength ?? 0,
     ...own,
+    ...(toldUntil !== undefined && { expires_at: toldUntil }),
     node: place.engine.node.name,
   };
+}
+
+/** What it was told since it was looked at, if that is longer than what it said. */
+function toldLater({ report, toldUntil }: ServedModelView): string | undefined {
+  if (toldUntil <= timeOf(report.resident?.expiresAt ?? never)) return undefined;
+  return Number.isFinite(toldUntil) ? new Date(toldUntil).toISOString() : never;
 }
 
 /** What `/api/show` would say of an engine that cannot be asked: from its report alone. */

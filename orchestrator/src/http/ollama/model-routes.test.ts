@@ -112,7 +112,46 @@ it('/api/ps has what is resident, by node', async () => {
   ]);
 });
 
+it('/api/ps lists copies of a model that share an instance once, and what the engine was told since it reported', async () => {
+  const expires = '2026-11-21T10:10:24Z';
+  const hot = {
+    digest: digests.a,
+    state: 'hot',
+    resident: { sizeBytes: 9, vramBytes: 9, expiresAt: expires },
+  } as const;
+  const own = { name: 'tiny:latest', ...hot, psJson: JSON.stringify({ name: 'tiny:latest', expires_at: expires }) };
+  const other = { name: 'other:latest', ...hot, digest: digests.b };
+  const engine = { models: [{ name: 'copy:latest', ...hot }, own, other] };
+  await using server = await startTestServer({ nodes: [{ name: 'desk', ...engine }] });
+  const list = async () => {
+    const { models } = (await send(server.port, '/api/ps', get)).json() as {
+      models: { name: string; expires_at: string }[];
+    };
+    return models.map((model) => [model.name, model.expires_at]).toSorted();
+  };
+  expect(await list()).toEqual([
+    ['other:latest', expires],
+    ['tiny:latest', expires],
+  ]);
+  const [tiny] = server.cluster.registry.places('tiny:latest');
+  if (tiny === undefined) throw new Error('no place');
+  tiny.toldUntil = Date.parse('2026-11-21T11:00:00Z');
+  expect(await list()).toContainEqual(['tiny:latest', '2026-11-21T11:00:00.000Z']);
+  tiny.toldUntil = Number.POSITIVE_INFINITY;
+  expect(Date.parse((await list())[1]?.[1] ?? '')).toBeGreaterThan(Date.parse('2300-01-01'));
+  tiny.toldUntil = Date.parse('2026-11-21T10:00:00Z');
+  expect(await list()).toContainEqual(['tiny:latest', expires]);
+});
+
 describe('/v1/models', () => {
+  it('finds a model, or an alias of one, on a node', async () => {
+    await using server = await startTestServer({ nodes, aliases: { fast: ['absent', 'tiny'] } });
+    for (const id of ['tiny@desk', 'fast@desk', 'Qwen/Qwen3@vllm'])
+      expect((await send(server.port, `/v1/models/${id}`, get)).json()).toMatchObject({ id, object: 'model' });
+    for (const id of ['tiny@vllm', 'fast@vllm', 'tiny@nowhere', '@desk'])
+      expect((await send(server.port, `/v1/models/${id}`, get)).json()).toHaveProperty('error');
+  });
+
   it('lists them, and finds one by any spelling', async () => {
     await using server = await startTestServer({ nodes });
     const { data } = (await send(server.port, '/v1/models', get)).json() as { data: { id: string }[] };
@@ -289,8 +328,11 @@ describe('who may change models', () => {
       '/api/delete%00',
     ]) {
       const reply = await send(server.port, path, { method: 'DELETE', body: { model: 'tiny' }, headers: forwarded });
-      // A slash too many is sent back to the guarded path itself.
-      const isRefused = path === '/api/delete/' ? reply.status === 307 : reply.status >= 400 && reply.status < 500;
+      // A slash or a dot too many is sent back to the guarded path itself.
+      const isRefused =
+        reply.status === 307
+          ? /^\/(?:x\/)?api\/delete/.test(reply.headers.location ?? '')
+          : reply.status >= 400 && reply.status < 500;
       expect([path, isRefused]).toEqual([path, true]);
     }
     expect(server.cluster.links['desk']?.requests).toEqual([]);

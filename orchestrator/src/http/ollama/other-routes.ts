@@ -24,8 +24,8 @@ export function ollamaOtherRoutes(): readonly Route[] {
     { method: 'POST', path: '/api/create', handler: notYet('creating models') },
     { method: 'POST', path: '/api/copy', handler: notYet('copying models') },
     { method: 'POST', path: '/api/push', handler: notYet('pushing models') },
+    { method: 'HEAD', path: '/api/blobs/:digest', handler: notYet('looking for blobs') },
     { method: 'POST', path: '/api/blobs/:digest', handler: notYet('uploading blobs') },
-    { method: 'GET', path: '/api/blobs/:digest', head: true, handler: notYet('looking for blobs') },
   ];
 }
 

@@ -1,6 +1,6 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { toModelKey, toShortName, withTag } from '../../cluster/model-names.ts';
-import type { ClusterView } from '../../cluster/views.ts';
+import { splitNodeSuffix, toModelKey, toShortName, withTag } from '../../cluster/model-names.ts';
+import type { ClusterView, NodeView } from '../../cluster/views.ts';
 import { type Aliases, toUnknownModel } from '../../inference/resolve-model.ts';
 import { textResponse } from '../json-response.ts';
 import { listTags, type TagEntry } from '../ollama/model-entries.ts';
@@ -31,13 +31,25 @@ export function openaiRoutes(cluster: ClusterView, aliases: () => Aliases): read
       path: '/v1/models/:id{.+}',
       handler: ({ req }) => {
         const id = req.param('id') ?? '';
-        const tag = listTags(cluster.nodes, aliases()).find((entry) => toModelKey(entry.name) === toModelKey(id));
+        const tag = findTag(id, cluster.nodes, aliases()) ?? findOnNode(id, cluster, aliases());
         if (tag === undefined) throw toUnknownModel(id, withTag(toShortName(id)), cluster);
         return reply(toModel(id, tag));
       },
     },
     ...notThere.flatMap((name) => missingRoutes(`/v1/${name}`)),
   ];
+}
+
+function findTag(id: string, nodes: readonly NodeView[], aliases: Aliases): TagEntry | undefined {
+  const key = toModelKey(id);
+  return listTags(nodes, aliases).find((entry) => toModelKey(entry.name) === key);
+}
+
+/** `model@node`, which requests may name, too. */
+function findOnNode(id: string, cluster: ClusterView, aliases: Aliases): TagEntry | undefined {
+  const { model, node: name } = splitNodeSuffix(id) ?? {};
+  const node = name === undefined ? undefined : cluster.node(name);
+  return model === undefined || node === undefined ? undefined : findTag(model, [node], aliases);
 }
 
 /** As Ollama's own `/v1` ends its bodies. */
