@@ -43,6 +43,7 @@ describe.each(generationPaths)('a bad body on %s', (path) => {
     const reply = await send(server.port, path, { body });
     expect(reply.status).toBe(status);
     expectDialectError(path, reply.json(), words);
+    expect(reply.headers).toMatchObject({ 'x-request-id': expect.any(String), 'x-waggle-attempts': '0' });
     expect(server.inference.runs).toEqual([]);
     // The process is unharmed.
     expect((await send(server.port, path, { body: chat })).status).toBe(200);

@@ -6,7 +6,7 @@ import { managesModels, type OperationCluster, placesOf } from './places.ts';
 
 /** Either an engine's own answer, or a model whose engine cannot describe it: then its report is all there is. */
 export type ShownModel =
-  | { readonly form: 'answer'; readonly answer: OperationAnswer }
+  | { readonly form: 'answer'; readonly place: ServedModelView; readonly answer: OperationAnswer }
   | { readonly form: 'report'; readonly place: ServedModelView };
 
 /**
@@ -25,7 +25,7 @@ export async function showModel(
     try {
       const { name: _alias, ...rest } = fields;
       const operation = { name: 'show', body: { ...rest, model: place.name } } as const;
-      return { form: 'answer', answer: await deps.runner.runWhole(place.engine, operation, deps.signal) };
+      return { form: 'answer', place, answer: await deps.runner.runWhole(place.engine, operation, deps.signal) };
     } catch (thrown) {
       failure = toClusterError(thrown);
       if (deps.signal.aborted || failure.httpStatus < 500) throw failure;

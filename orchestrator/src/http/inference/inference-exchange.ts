@@ -6,6 +6,7 @@ import { dialects } from '@waggle/shared/dialects/dialects.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer, InferenceRequest } from '../../inference/inference.ts';
+import { nodeHeader, toHeaderText } from '../answer-headers.ts';
 import { sendPlain, serverName } from '../errors/plain-answer.ts';
 import { sendAndHangUp } from '../errors/send-and-hang-up.ts';
 import type { RunningRequest } from '../running-requests.ts';
@@ -23,7 +24,6 @@ export interface ExchangeOptions {
 
 /** After this much silence an SSE stream gets a comment, so that no proxy on the way gives it up. */
 const sseSilenceMs = 15_000;
-const printable = /^[\x20-\x7e]*$/;
 
 /** Far beyond any name there is; it is kept with the request, and said in the error. */
 const longestModelName = 1_024;
@@ -178,7 +178,7 @@ export class InferenceExchange implements RunningRequest {
     const record = this.#answer?.record;
     if (record !== undefined) {
       const { node } = record;
-      if (node !== undefined) headers.push('x-waggle-node', printable.test(node) ? node : encodeURIComponent(node));
+      if (node !== undefined) headers.push(nodeHeader, toHeaderText(node));
     }
     headers.push('x-waggle-attempts', String(record?.attempts.length ?? 0));
     this.#deps.cors.append(headers, this.#options.incoming.headers.origin);

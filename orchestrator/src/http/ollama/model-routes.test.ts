@@ -188,6 +188,7 @@ describe('/api/show', () => {
     });
     for (const body of [{ model: 'tiny' }, { name: 'tiny' }]) {
       const reply = await send(server.port, '/api/show', { body });
+      if (reply.status === 200) expect(reply.headers['x-waggle-node']).toMatch(/^(?:desk|attic)$/);
       expect(reply).toMatchObject({ status: 200, text: '{"license":""}' });
     }
   });
@@ -195,6 +196,7 @@ describe('/api/show', () => {
   it('is made of the report where the engine has none', async () => {
     await using server = await startTestServer({ nodes });
     const reply = await send(server.port, '/api/show', { body: { model: 'qwen/qwen3' } });
+    expect(reply.headers['x-waggle-node']).toBe('vllm');
     expect(reply.json()).toMatchObject({
       details: { family: 'qwen3' },
       model_info: { 'qwen3.context_length': 32_768 },

@@ -7,7 +7,8 @@ import { deleteModel } from '../../operations/delete-model.ts';
 import type { OperationRunner } from '../../operations/operation-runner.ts';
 import { type NodeChoice, type OperationCluster, pullTarget } from '../../operations/places.ts';
 import { type PullLine, pullModel } from '../../operations/pull-model.ts';
-import { showModel } from '../../operations/show-model.ts';
+import { type ShownModel, showModel } from '../../operations/show-model.ts';
+import { nodeHeader, toHeaderText } from '../answer-headers.ts';
 import type { ReadObject } from '../body/read-object.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { AdminGuard } from '../middleware/admin-guard.ts';
@@ -37,13 +38,22 @@ function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
     const model = nameOf(fields, 'ShowRequest');
     if (model.trim() === '') throw modelRequired();
     const shown = await showModel(model, fields, { cluster, runner, signal: context.req.raw.signal });
-    if (shown.form === 'report') return jsonResponse(describeReport(shown.place));
-    const { status, contentType, body } = shown.answer;
-    return new Response(new Uint8Array(body), {
-      status,
-      headers: { 'content-type': contentType, 'content-length': String(body.length) },
-    });
+    return withNode(shown.place.engine.node.name, toShowResponse(shown));
   };
+}
+
+function toShowResponse(shown: ShownModel): Response {
+  if (shown.form === 'report') return jsonResponse(describeReport(shown.place));
+  const { status, contentType, body } = shown.answer;
+  return new Response(new Uint8Array(body), {
+    status,
+    headers: { 'content-type': contentType, 'content-length': String(body.length) },
+  });
+}
+
+function withNode(node: string, response: Response): Response {
+  response.headers.set(nodeHeader, toHeaderText(node));
+  return response;
 }
 
 function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler {
