@@ -8,6 +8,7 @@ const slots = 4;
 const models = [
   { name: 'words', answer: { kind: 'words', count: 20 }, decodeMsPerToken: 2 },
   { name: 'long', answer: { kind: 'words', count: 60 }, decodeMsPerToken: 20 },
+  { name: 'endless', answer: { kind: 'endless' }, decodeMsPerToken: 20 },
 ] as const;
 
 let clients: EngineCluster;
@@ -77,7 +78,12 @@ describe('an orchestrator that is told to end', () => {
 
   it('ends at once when it is told again', async () => {
     const { orchestrator } = clients.cluster;
-    const asked = askOnce(clients.url, streamWords('long', 60)(1));
+    const messages = [{ role: 'user', content: 'count' }];
+    const asked = askOnce(clients.url, {
+      path: '/api/chat',
+      dialect: 'ollama-stream',
+      body: { model: 'endless', messages },
+    });
     await until(async () => {
       const { queue } = await clients.cluster.get<{ queue: { runningJobs: number } }>('/api/cluster/status');
       return queue.runningJobs === 1;
@@ -87,6 +93,7 @@ describe('an orchestrator that is told to end', () => {
       if (orchestrator.isRunning) orchestrator.signal('SIGTERM');
       return !orchestrator.isRunning;
     });
-    expect(['cut', 'error-event', 'complete']).toContain((await asked).kind);
+    expect(await orchestrator.exited()).toBe(1);
+    expect(['cut', 'error-event']).toContain((await asked).kind);
   });
 });
