@@ -18,7 +18,7 @@ export function judgePath(method: string, target: string, basePath: string): Pla
 }
 
 /** One leading slash whatever stood there, so that it cannot name another host. */
-export function cleanPath(path: string): string {
+function cleanPath(path: string): string {
   const steps: string[] = [];
   for (const step of path.split('/')) {
     if (step === '..') steps.pop();
