@@ -1,68 +1,25 @@
+import {
+  called,
+  fresh,
+  get,
+  hello,
+  longText,
+  of,
+  png,
+  question,
+  raw,
+  schema,
+  steady,
+  thermometer,
+} from './call-parts.ts';
+import { v1Calls } from './v1-calls.ts';
 import type { WireCall } from './wire-call.ts';
-
-const hello = [{ role: 'user', content: 'Hello there' }];
-const question = [
-  { role: 'system', content: 'Be brief.' },
-  { role: 'user', content: 'Six times seven, minus two?' },
-];
-const steady = { temperature: 0, seed: 1 };
-const thermometer = {
-  type: 'function',
-  function: {
-    name: 'get_temperature',
-    description: 'Temperature of a city',
-    parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
-  },
-};
-const called = {
-  role: 'assistant',
-  content: '',
-  tool_calls: [{ id: 'call_1', function: { index: 0, name: 'get_temperature', arguments: { city: 'Lisbon' } } }],
-};
-const openaiCalled = {
-  role: 'assistant',
-  content: '',
-  tool_calls: [
-    { id: 'call_1', type: 'function', function: { name: 'get_temperature', arguments: '{"city":"Lisbon"}' } },
-  ],
-};
-const schema = {
-  type: 'object',
-  properties: { city: { type: 'string' }, degrees: { type: 'integer' } },
-  required: ['city', 'degrees'],
-};
-/** One pixel. */
-const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-const longText = 'A sentence that is there to fill the context of the model. '.repeat(160);
-
-function get(name: string, path: string): WireCall {
-  return { name, method: 'GET', path };
-}
-
-function of(path: string) {
-  return (name: string, body: unknown): WireCall => ({ name, method: 'POST', path, body });
-}
-
-/**
- * Begins anew: which models an engine still holds depends on the order of their loads, and Ollama loads some models only for their
- * runner to refuse the request, which Waggle does without.
- */
-function fresh(call: WireCall): WireCall {
-  return { ...call, fresh: true };
-}
-
-function raw(name: string, path: string, rawBody: string): WireCall {
-  return { name, method: 'POST', path, rawBody };
-}
 
 const generate = of('/api/generate');
 const chat = of('/api/chat');
 const embed = of('/api/embed');
 const embeddings = of('/api/embeddings');
 const show = of('/api/show');
-const v1Chat = of('/v1/chat/completions');
-const v1Completions = of('/v1/completions');
-const v1Embeddings = of('/v1/embeddings');
 
 /**
  * What every client of Ollama may ask, in an order that matters: both sides begin with nothing loaded, and each answer
@@ -346,138 +303,5 @@ export const comparedCalls: readonly WireCall[] = [
   embeddings('embeddings on who cannot', { model: 'voice', prompt: 'Hello' }),
   embeddings('embeddings absent', { model: 'absent', prompt: 'Hello' }),
 
-  // The OpenAI API.
-  fresh(v1Chat('v1 chat', { model: 'voice', messages: hello, ...steady })),
-  v1Chat('v1 chat streamed', { model: 'voice', messages: hello, stream: true, ...steady }),
-  v1Chat('v1 chat streamed with usage', {
-    model: 'voice',
-    messages: hello,
-    stream: true,
-    stream_options: { include_usage: true },
-    ...steady,
-  }),
-  v1Chat('v1 chat with parts', {
-    model: 'voice',
-    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello there' }] }],
-    ...steady,
-  }),
-  v1Chat('v1 chat max_tokens', { model: 'voice', messages: hello, max_tokens: 3, ...steady }),
-  v1Chat('v1 chat max_completion_tokens', { model: 'voice', messages: hello, max_completion_tokens: 3, ...steady }),
-  v1Chat('v1 chat stop', { model: 'voice', messages: hello, stop: 'dancing', ...steady }),
-  v1Chat('v1 chat stops', { model: 'voice', messages: hello, stop: ['dancing', 'x'], ...steady }),
-  v1Chat('v1 chat tools', { model: 'voice', messages: hello, tools: [thermometer], ...steady }),
-  v1Chat('v1 chat tools streamed', { model: 'voice', messages: hello, tools: [thermometer], stream: true, ...steady }),
-  v1Chat('v1 chat after a tool', {
-    model: 'voice',
-    messages: [...hello, openaiCalled, { role: 'tool', tool_call_id: 'call_1', content: '18' }],
-    ...steady,
-  }),
-  v1Chat('v1 chat json_object', {
-    model: 'voice',
-    messages: hello,
-    response_format: { type: 'json_object' },
-    ...steady,
-  }),
-  v1Chat('v1 chat json_schema', {
-    model: 'voice',
-    messages: hello,
-    response_format: { type: 'json_schema', json_schema: { name: 'weather', schema } },
-    ...steady,
-  }),
-  fresh(v1Chat('v1 chat thinking', { model: 'thinker', messages: question, reasoning_effort: 'high', ...steady })),
-  v1Chat('v1 chat thinking streamed', { model: 'thinker', messages: question, stream: true, ...steady }),
-  v1Chat('v1 chat thinking off', { model: 'thinker', messages: question, reasoning_effort: 'none', ...steady }),
-  v1Chat('v1 chat thinking unknown', { model: 'thinker', messages: question, reasoning_effort: 'much' }),
-  fresh(v1Chat('v1 chat logprobs', { model: 'voice', messages: hello, logprobs: true, max_tokens: 2, ...steady })),
-  v1Chat('v1 chat ignored parameters', {
-    model: 'voice',
-    messages: hello,
-    user: 'somebody',
-    metadata: { a: 'b' },
-    store: false,
-    ...steady,
-  }),
-  v1Chat('v1 chat wishes that may go unheard', {
-    model: 'voice',
-    messages: hello,
-    tools: [thermometer],
-    parallel_tool_calls: false,
-    prediction: { type: 'content', content: 'Bees' },
-    ...steady,
-  }),
-  v1Chat('v1 chat with keys of other case', {
-    Model: 'voice',
-    Messages: [{ Role: 'user', Content: 'Hello there' }],
-    Max_Tokens: 2,
-    ...steady,
-  }),
-  v1Chat('v1 chat on what is no name', { model: '-voice', messages: hello }),
-  v1Chat('v1 chat reasoning of a wrong type', { model: 'voice', messages: hello, reasoning: 5 }),
-  v1Chat('v1 chat thinking on who cannot', { model: 'voice', messages: hello, reasoning_effort: 'high' }),
-  v1Chat('v1 chat seed beyond 64 bits', { model: 'voice', messages: hello, seed: 10_000_000_000_000_000_000 }),
-  v1Chat('v1 chat lost functions', { model: 'voice', messages: hello, functions: [{ name: 'f' }], ...steady }),
-  v1Chat('v1 chat lost search', { model: 'voice', messages: hello, web_search_options: {}, ...steady }),
-  v1Chat('v1 chat lost answers', { model: 'voice', messages: hello, n: 2, ...steady }),
-  v1Chat('v1 chat lost tool_choice', {
-    model: 'voice',
-    messages: hello,
-    tools: [thermometer],
-    tool_choice: 'required',
-    ...steady,
-  }),
-  v1Chat('v1 chat lost tool', { model: 'voice', messages: hello, tools: [{ type: 'web_search' }], ...steady }),
-  v1Chat('v1 chat lost format', { model: 'voice', messages: hello, response_format: { type: 'verse' }, ...steady }),
-  v1Chat('v1 chat lost ignore_eos', { model: 'voice', messages: hello, ignore_eos: true, max_tokens: 2, ...steady }),
-  v1Chat('v1 chat content of no parts', {
-    model: 'voice',
-    messages: [{ role: 'user', content: [] }],
-    max_tokens: 2,
-    ...steady,
-  }),
-  v1Chat('v1 chat with an image for the blind', {
-    model: 'voice',
-    messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } }] }],
-  }),
-  v1Chat('v1 chat with the address of an image', {
-    model: 'voice',
-    messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }] }],
-  }),
-  v1Chat('v1 chat without messages', { model: 'voice', messages: [] }),
-  v1Chat('v1 chat absent', { model: 'absent', messages: hello }),
-  v1Chat('v1 chat without a model', { messages: hello }),
-  v1Chat('v1 chat of a wrong type', { model: 'voice', messages: 'Hello' }),
-  v1Chat('v1 chat temperature of a wrong type', { model: 'voice', messages: hello, temperature: 'hot' }),
-  v1Chat('v1 chat tools on who cannot', { model: 'endless', messages: hello, tools: [thermometer] }),
-  fresh(
-    v1Chat('v1 chat too long', {
-      model: 'slow',
-      messages: [{ role: 'user', content: longText }],
-      max_tokens: 2,
-      ...steady,
-    }),
-  ),
-  raw('v1 chat without a body', '/v1/chat/completions', ''),
-  raw('v1 chat broken', '/v1/chat/completions', '{"model":'),
-  fresh(v1Completions('v1 completions', { model: 'voice', prompt: 'Hello', ...steady })),
-  v1Completions('v1 completions streamed', {
-    model: 'voice',
-    prompt: 'Hello',
-    stream: true,
-    stream_options: { include_usage: true },
-    ...steady,
-  }),
-  v1Completions('v1 completions suffix', { model: 'voice', prompt: 'Hello', suffix: 'end', ...steady }),
-  v1Completions('v1 completions max_tokens', { model: 'voice', prompt: 'Hello', max_tokens: 3, ...steady }),
-  v1Completions('v1 completions of a list', { model: 'voice', prompt: ['Hello'], ...steady }),
-  v1Completions('v1 completions of nothing', { model: 'voice', prompt: '', max_tokens: 2, ...steady }),
-  v1Completions('v1 completions temperature of a wrong type', { model: 'voice', prompt: 'Hello', temperature: 'hot' }),
-  v1Completions('v1 completions absent', { model: 'absent', prompt: 'Hello' }),
-  v1Embeddings('v1 embeddings', { model: 'tiny-embed', input: 'Hello' }),
-  v1Embeddings('v1 embeddings many', { model: 'tiny-embed', input: ['one', 'two'] }),
-  v1Embeddings('v1 embeddings base64', { model: 'tiny-embed', input: 'Hello', encoding_format: 'base64' }),
-  v1Embeddings('v1 embeddings dimensions', { model: 'tiny-embed', input: 'Hello', dimensions: 8 }),
-  v1Embeddings('v1 embeddings format unknown', { model: 'tiny-embed', input: 'Hello', encoding_format: 'octal' }),
-  v1Embeddings('v1 embeddings without input', { model: 'tiny-embed' }),
-  v1Embeddings('v1 embeddings absent', { model: 'absent', input: 'Hello' }),
-  v1Embeddings('v1 embeddings on who cannot', { model: 'voice', input: 'Hello' }),
+  ...v1Calls,
 ];

@@ -6,7 +6,7 @@ const numbers = '{"object":"list","data":[{"index":0,"embedding":[1,0.5]},{"inde
 const base64 = '{"data": [{"embedding": "AACAPwAAAD8="}], "usage": {}}';
 
 function read(answer: string, wish: object): string {
-  const vectors = toVectorWish({ model: 'm', ...wish } as Record<string, unknown>);
+  const vectors = toVectorWish({ model: 'm', ...wish });
   const reader = dialects.openai.createNativeReader('openai.embeddings', { stream: false, vectors });
   reader.push(Buffer.from(answer));
   return Buffer.from(reader.finish().batch?.bytes ?? []).toString();
