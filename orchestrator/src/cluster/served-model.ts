@@ -9,14 +9,24 @@ export class ServedModel implements ServedModelView {
   readonly engine: ClusterEngine;
   /** Shared by all spellings of the name. */
   readonly key: string;
-  report: ModelReport;
+  #report: ModelReport;
+  toldUntil = 0;
   /** Jobs of this model on lanes of its engine, draining ones included: `own` of the parallel limit. */
   readonly running = new Roster<BoundJob>();
 
   constructor(engine: ClusterEngine, key: string, report: ModelReport) {
     this.engine = engine;
     this.key = key;
-    this.report = report;
+    this.#report = report;
+  }
+
+  get report(): ModelReport {
+    return this.#report;
+  }
+
+  set report(report: ModelReport) {
+    this.#report = report;
+    this.toldUntil = 0;
   }
 
   get name(): string {

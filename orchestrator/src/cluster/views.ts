@@ -46,6 +46,8 @@ export interface ServedModelView {
   readonly engine: EngineView;
   readonly name: string;
   readonly report: ModelReport;
+  /** Until when its engine was told to keep it since it reported last, in milliseconds since 1970; infinite: for ever; 0: it was told nothing. */
+  readonly toldUntil: number;
 }
 
 /** What the rest of the orchestrator may ask about the cluster. */

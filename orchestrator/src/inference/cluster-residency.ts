@@ -69,6 +69,7 @@ export class ClusterResidency implements ModelResidency {
     const told = places.map(async (served) => {
       const placement = this.#scheduler.placement(served);
       placement.keepUntil = 0;
+      served.toldUntil = 0;
       placement.pinnedCtx = undefined;
       placement.wasToldToGo = true;
       try {

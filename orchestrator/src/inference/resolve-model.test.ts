@@ -56,6 +56,15 @@ describe('resolveModel', () => {
     });
   });
 
+  it('alias@node takes what the alias means there', () => {
+    const { cluster, resolve } = setUp({ best: ['Qwen3', 'llama3.2'] });
+    cluster.join('garage', named('llama3.2:latest'));
+    cluster.join('attic', named('qwen3:latest', 'llama3.2:latest'));
+    expect(resolve('best@garage')).toEqual({ targets: ['llama3.2:latest'], onlyNode: 'garage' });
+    expect(resolve('BEST@attic')).toEqual({ targets: ['qwen3:latest', 'llama3.2:latest'], onlyNode: 'attic' });
+    expect(() => resolve('best@nowhere')).toThrow("model 'best@nowhere' not found");
+  });
+
   it('model@node takes that node only, if it has the model', () => {
     const { cluster, resolve } = setUp();
     cluster.join('garage', named('llama3.2:latest'));

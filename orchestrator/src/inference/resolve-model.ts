@@ -11,7 +11,7 @@ export interface ResolvedModel {
 export type Aliases = ReadonlyMap<string, readonly string[]>;
 
 /**
- * An exact name wins, then an alias, then `model@node`. Throws `model-not-found` with the nearest names as hint, or `bad-request`
+ * An exact name wins, then an alias, then either of them `@node`. Throws `model-not-found` with the nearest names as hint, or `bad-request`
  * for what could not be a name. A name that an engine lists is one, whatever it looks like.
  */
 export function resolveModel(
@@ -21,19 +21,25 @@ export function resolveModel(
 ): ResolvedModel {
   const key = toModelKey(name);
   if (registry.places(key).length > 0) return { targets: [key], onlyNode: undefined };
-  const alias = aliases.get(name) ?? [...aliases].find(([written]) => toModelKey(written) === key)?.[1];
-  if (alias !== undefined) {
-    const known = alias.map(toModelKey).filter((target) => registry.places(target).length > 0);
-    if (known.length > 0) return { targets: known, onlyNode: undefined };
-  }
+  const known = findAlias(name, aliases).filter((target) => registry.places(target).length > 0);
+  if (known.length > 0) return { targets: known, onlyNode: undefined };
   const suffixed = splitNodeSuffix(name);
   if (suffixed !== undefined) {
     const node = registry.node(suffixed.node);
+    const isThere = (target: string) => registry.places(target).some((served) => served.engine.node === node);
     const target = toModelKey(suffixed.model);
-    if (node !== undefined && registry.places(target).some((served) => served.engine.node === node))
-      return { targets: [target], onlyNode: node.name };
+    const targets = isThere(target) ? [target] : findAlias(suffixed.model, aliases).filter(isThere);
+    if (node !== undefined && targets.length > 0) return { targets, onlyNode: node.name };
   }
   throw toUnknownModel(name, name, registry);
+}
+
+/** Keys of the models it stands for; none: it is no alias. */
+function findAlias(name: string, aliases: Aliases): readonly string[] {
+  if (aliases.size === 0) return [];
+  const key = toModelKey(name);
+  const alias = aliases.get(name) ?? [...aliases].find(([written]) => toModelKey(written) === key)?.[1];
+  return (alias ?? []).map(toModelKey);
 }
 
 /** Why there is no model of this name. `shown` is the name as the client is told it. */

@@ -243,7 +243,7 @@ describe('Scheduler, cold models', () => {
       return node.link.unloads.map((command) => command.model);
     }
 
-    it('believes no longer that two fit when that happens again', async () => {
+    it('believes it for long when it happens again', async () => {
       const cluster = new FakeCluster();
       const node = join(cluster);
       await swap(cluster, node, 'm2');
@@ -251,7 +251,7 @@ describe('Scheduler, cold models', () => {
       expect(await unloads(cluster, node)).toEqual(['m1']);
     });
 
-    it('believes nothing yet where it happened once: somebody may have told the engine', async () => {
+    it('believes it for a minute where it happened once: somebody may have told the engine', async () => {
       const cluster = new FakeCluster();
       const node = join(cluster);
       await swap(cluster, node, 'm1');

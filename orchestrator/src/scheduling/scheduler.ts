@@ -356,12 +356,15 @@ export class Scheduler implements CapacityListener {
     if (job.keepAliveSeconds !== undefined)
       placement.keepUntil = Math.max(placement.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
     const terms = decision.candidates[decision.chosen]?.terms;
+    const pins = toPins(placement, now, job.keepAliveSeconds);
+    if (pins.keepAliveSeconds !== undefined)
+      placement.served.toldUntil = toKeepUntil(pins.keepAliveSeconds, Date.now());
     const placed: Placed = {
       placement,
       lane,
       decision: toKept(decision),
       bound,
-      pins: toPins(placement, now, job.keepAliveSeconds),
+      pins,
       predicted: predict(placement, job, terms),
       others,
       settle,

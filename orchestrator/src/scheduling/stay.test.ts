@@ -57,6 +57,20 @@ describe('keep_alive of jobs', () => {
     expect(send(cluster)).toBe(-1);
   });
 
+  it('is known until the engine reports again', () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { models: [hot(minute)] });
+    const leftMs = () => cluster.served('a').toldUntil - Date.now();
+    send(cluster);
+    expect(leftMs()).toBeLessThan(0);
+    send(cluster, 3_600);
+    expect(Math.abs(leftMs() - hour)).toBeLessThan(minute);
+    node.report([hot(hour)]);
+    expect(leftMs()).toBeLessThan(0);
+    send(cluster, -1);
+    expect(leftMs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('of a short stay is no shorter than the usual one', () => {
     const cluster = new FakeCluster();
     cluster.join('a', { models: [hot(minute)] });
