@@ -229,7 +229,7 @@ describe('Scheduler, cold models', () => {
       await settled();
       node.report([{ name: other[name], state: 'cold' }, { name }]);
       release(cluster, job);
-      await cluster.clock.advance(60_000);
+      await cluster.clock.advance(70_000);
       node.report([{ name: other[name], state: 'cold' }, { name }]);
     }
 
