@@ -57,6 +57,19 @@ describe('keep_alive of jobs', () => {
     expect(send(cluster)).toBe(-1);
   });
 
+  it('is what was asked for another name of the same content, if that is longer', () => {
+    const cluster = new FakeCluster();
+    const copies = [
+      hot(minute),
+      { ...hot(minute), name: 'copy' },
+      { ...hot(minute), name: 'other', digest: 'sha256:2' },
+    ];
+    cluster.join('a', { lanes: 3, models: copies });
+    cluster.placement('a', 'copy').keepUntil = cluster.clock.now() + hour;
+    cluster.placement('a', 'other').keepUntil = cluster.clock.now() + 2 * hour;
+    expect(send(cluster, 60)).toBe(3_600);
+  });
+
   it('is known until the engine reports again', () => {
     const cluster = new FakeCluster();
     const node = cluster.join('a', { models: [hot(minute)] });

@@ -29,10 +29,8 @@ export function toKeepUntil(keepAliveSeconds: number, now: number): number {
 export function toPins(placement: ServedPlacement, now: number, asked: number | undefined): JobPins {
   const keepAliveSeconds = toKeepAlive(placement, now, asked);
   const numCtx = placement.pinnedCtx ?? placement.numCtx;
-  return {
-    ...(keepAliveSeconds === undefined ? {} : { keepAliveSeconds }),
-    ...(numCtx === undefined ? {} : { numCtx }),
-  };
+  if (keepAliveSeconds === undefined) return numCtx === undefined ? noPins : { numCtx };
+  return numCtx === undefined ? { keepAliveSeconds } : { keepAliveSeconds, numCtx };
 }
 
 /**
@@ -44,6 +42,18 @@ function toKeepAlive(placement: ServedPlacement, now: number, asked: number | un
   if (wishedMs <= 0) return placement.room.isForgetful ? forgetfulKeepAliveSeconds : undefined;
   const promisedMs = keptMs(placement.served.report);
   if ((asked ?? 0) === 0 && promisedMs >= wishedMs) return undefined;
-  const longest = Math.max(wishedMs, promisedMs, leastKeepAliveMs);
+  const longest = Math.max(wishedMs, promisedMs, wishedForCopies(placement) - now, leastKeepAliveMs);
   return Number.isFinite(longest) ? Math.ceil(longest / 1000) : -1;
 }
+
+/** Until when clients want another name of the same content resident: its engine runs them as one. */
+function wishedForCopies(placement: ServedPlacement): number {
+  const { digest } = placement.served.report;
+  let until = 0;
+  if (digest === '') return until;
+  for (const { served, keepUntil } of placement.neighbours())
+    if (served.report.digest === digest) until = Math.max(until, keepUntil);
+  return until;
+}
+
+const noPins: JobPins = {};

@@ -123,8 +123,11 @@ function toPsEntry(place: ServedModelView): PsEntry {
   };
 }
 
-/** What it was told since it was looked at, if that is longer than what it said. */
-function toldLater({ report, toldUntil }: ServedModelView): string | undefined {
+/** What its engine was told since it was looked at, by whichever name of the content, if that is longer than what it said. */
+function toldLater({ report, engine, toldUntil: own }: ServedModelView): string | undefined {
+  let toldUntil = own;
+  for (const copy of report.digest === '' ? [] : engine.models)
+    if (copy.report.digest === report.digest) toldUntil = Math.max(toldUntil, copy.toldUntil);
   if (toldUntil <= timeOf(report.resident?.expiresAt ?? never)) return undefined;
   return Number.isFinite(toldUntil) ? new Date(toldUntil).toISOString() : never;
 }

@@ -133,7 +133,7 @@ it('/api/ps lists copies of a model that share an instance once, and what the en
     ['other:latest', expires],
     ['tiny:latest', expires],
   ]);
-  const [tiny] = server.cluster.registry.places('tiny:latest');
+  const [tiny] = server.cluster.registry.places('copy:latest');
   if (tiny === undefined) throw new Error('no place');
   tiny.toldUntil = Date.parse('2026-11-21T11:00:00Z');
   expect(await list()).toContainEqual(['tiny:latest', '2026-11-21T11:00:00.000Z']);
