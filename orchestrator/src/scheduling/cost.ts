@@ -19,7 +19,7 @@ export function cost(place: Placement, job: ChoosableJob, now: number, claims = 
   const outputTokens = expectedOutput(place, job);
   const room = findLoad(place, job, now);
   const load = room.inMs + room.loadMs;
-  const wait = waitTime(place, now, claims);
+  const wait = waitTime(place, now, claims, now - job.heldSince);
   // Loading runs beside the lanes, so the later of the two counts.
   const start = Math.max(load, wait);
   const prefill = (prefilling(place) + Math.max(1, job.promptTokens)) * rates.prefillMsPerToken;
@@ -80,15 +80,18 @@ function prefilling(place: Placement): number {
   return tokens;
 }
 
-/** 0 where a lane is free for the model, else until so many jobs ended that one is, after those that come first. */
-function waitTime(place: Placement, now: number, claims: number): number {
+/**
+ * 0 where a lane is free for the model, else until so many jobs ended that one is, after those that come first. A place whose lanes
+ * are not open yet may take as long again as the job waited already.
+ */
+function waitTime(place: Placement, now: number, claims: number, heldMs: number): number {
   const ofModel = place.parallel - place.running.size - place.foreignJobs;
   const free = Math.max(0, Math.min(place.idleLanes, ofModel));
   if (claims < free) return 0;
   const isModelFull = ofModel <= place.idleLanes;
   const count = isModelFull ? place.running.size : place.busyLanes;
-  // Foreign jobs fill it; or its lanes are not open yet.
-  if (count === 0) return isModelFull ? (claims - free + 1) * place.rates.serviceMs : 0;
+  // Foreign jobs fill it; or it has no lanes.
+  if (count === 0) return isModelFull ? (claims - free + 1) * place.rates.serviceMs : heldMs;
   const jobs = isModelFull ? place.running : place.busyJobs();
   const before = claims - free;
   if (before === 0) return shortestRest(place, jobs, now);

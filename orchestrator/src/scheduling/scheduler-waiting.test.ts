@@ -3,20 +3,7 @@ import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster, type FakeNode } from '../testing/fake-cluster.ts';
-import { RecordingJob } from '../testing/recording-job.ts';
-
-let count = 0;
-
-/** Holds a job that comes now. */
-function hold(cluster: FakeCluster, facts: ConstructorParameters<typeof RecordingJob>[1] = {}): RecordingJob {
-  const job = new RecordingJob(`job-${++count}`, { heldSince: cluster.clock.now(), ...facts });
-  cluster.scheduler.hold(job);
-  return job;
-}
-
-function release(cluster: FakeCluster, job: RecordingJob): void {
-  cluster.scheduler.release(job.place);
-}
+import { hold, release } from '../testing/held-jobs.ts';
 
 describe('Scheduler, jobs that wait by choice', () => {
   const gpu = { gpus: [{ name: '', vendor: '', vramBytes: 24e9 }] };
@@ -98,6 +85,17 @@ describe('Scheduler, cold models', () => {
     const job = hold(cluster);
     cluster.join('b');
     expect(job.node).toBe('b');
+  });
+
+  it('waits no longer for the lanes of a node that opens none than a load elsewhere would take', async () => {
+    const cluster = new FakeCluster();
+    cluster.join('a', { lanes: 0 });
+    const other = cluster.join('b', { models: [{ state: 'cold' }] });
+    hold(cluster);
+    await settled();
+    expect(other.link.loads).toEqual([]);
+    await cluster.clock.advance(2 * cluster.placement('b').rates.loadMs);
+    expect(other.link.loads.length).toBe(1);
   });
 
   it('tells the job why the load failed, and tries the place again for others after a rest', async () => {

@@ -1,15 +1,12 @@
-import { notSeated, Roster } from '@waggle/shared/collections/roster.ts';
 import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
-import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import { Alarm } from './alarm.ts';
 import { type Choice, type Claims, choose, noClaims } from './choose.ts';
-import { expectedOutput, predict } from './cost.ts';
-import { type Decision, type Exclusion, toKept } from './decision.ts';
+import type { Decision, Exclusion } from './decision.ts';
 import { isForWantOfCapability } from './eligibility.ts';
 import { findRefusing } from './engine-refusals.ts';
 import { fairShareEndsAt, findRoom } from './eviction.ts';
@@ -21,8 +18,9 @@ import { isBindable, neededCtx, type Placement } from './placement.ts';
 import { countPassedOver, Placements } from './placements.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
 import { predictDrain } from './remaining.ts';
+import { Reservations } from './reservations.ts';
 import { ServedPlacement } from './served-placement.ts';
-import { toKeepUntil, toPins } from './stay.ts';
+import { toKeepUntil } from './stay.ts';
 import { StrandedLines } from './stranded.ts';
 
 export interface SchedulerLimits {
@@ -37,6 +35,8 @@ export interface SchedulerLimits {
 const loadFailureRestMs = 2_000;
 /** Credentials that were refused are tried again after this, by one job of a user. */
 const rejectedMs = 60_000;
+/** What waits for a node whose lanes are not open yet is looked at again after this. */
+const lanelessMs = 1_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
 /** A job of an alias waits no longer than this in all for a model it prefers, if another of them is free. */
@@ -60,7 +60,7 @@ export class Scheduler implements CapacityListener {
   readonly #logger: Logger;
   readonly #queue = new HoldQueue<HeldJob>();
   readonly #placements: Placements;
-  readonly #running = new Roster<Placed>();
+  readonly #reservations: Reservations;
   /** Lines of which nothing can be placed until something changes. */
   readonly #closed = new Set<string>();
   /** Lines whose jobs nothing at all can take. */
@@ -80,6 +80,7 @@ export class Scheduler implements CapacityListener {
   }) {
     this.#limits = deps.limits;
     this.#clock = deps.clock;
+    this.#reservations = new Reservations(deps.clock);
     this.#logger = deps.logger;
     this.#alarm = new Alarm(deps.clock, () => this.capacityChanged());
     this.#placements = new Placements(deps.registry, {
@@ -104,7 +105,7 @@ export class Scheduler implements CapacityListener {
   }
 
   get runningJobs(): number {
-    return this.#running.size;
+    return this.#reservations.size;
   }
 
   held(): Iterable<HeldJob> {
@@ -181,7 +182,7 @@ export class Scheduler implements CapacityListener {
   reserve(placement: ServedPlacement, promptTokens: number): Placed | undefined {
     if (!isBindable(placement, { numCtx: undefined })) return undefined;
     const decision: Decision = { reason: 'bound', chosen: -1, candidates: [], heldMs: 0 };
-    return this.#reserve(
+    return this.#reservations.reserve(
       placement,
       { promptTokens, maxTokens: 1, stream: false, keepAliveSeconds: undefined },
       decision,
@@ -195,18 +196,12 @@ export class Scheduler implements CapacityListener {
 
   /** The lane broke under the job: nothing more is bound to it. */
   lose(placed: Placed): void {
-    if (!this.#running.delete(placed)) return;
-    placed.placement.lastEndedAt = this.#clock.now();
-    placed.placement.served.engine.lanes.close(placed.lane);
-    this.capacityChanged();
+    if (this.#reservations.lose(placed)) this.capacityChanged();
   }
 
   /** The lane is free again (or gone). */
   release(placed: Placed): void {
-    if (!this.#running.delete(placed)) return;
-    placed.placement.lastEndedAt = this.#clock.now();
-    placed.placement.served.engine.lanes.release(placed.lane);
-    this.capacityChanged();
+    if (this.#reservations.release(placed)) this.capacityChanged();
   }
 
   /** Nothing is bound there for a while; `error` is what a client hears that cannot wait for it. What waits for it is looked at again then. */
@@ -232,7 +227,7 @@ export class Scheduler implements CapacityListener {
 
   /** Predicted milliseconds until the queue has room again. */
   predictedDrainMs(): number {
-    return predictDrain(this.#running, this.#queue.size, this.#clock.now());
+    return predictDrain(this.#reservations, this.#queue.size, this.#clock.now());
   }
 
   #match(): void {
@@ -268,7 +263,7 @@ export class Scheduler implements CapacityListener {
   }
 
   #place(job: HeldJob, claims: Claims): Outcome {
-    if (this.#running.size >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return 'full';
+    if (this.#reservations.size >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return 'full';
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
     let held: Choice | undefined;
@@ -299,7 +294,7 @@ export class Scheduler implements CapacityListener {
     const placement = choice.place;
     if (!(placement instanceof ServedPlacement)) return 'closed';
     if (choice.action === 'bind') {
-      const placed = this.#reserve(placement, job, choice.decision);
+      const placed = this.#reservations.reserve(placement, job, choice.decision);
       if (placed === undefined) return 'closed';
       this.#queue.remove(job);
       job.placed(placed);
@@ -309,6 +304,7 @@ export class Scheduler implements CapacityListener {
     this.#alarm.setFor(Math.min(job.leaveBy ?? Number.POSITIVE_INFINITY, ...triedAgainAt(job, now)));
     if (choice.action === 'load') this.#load(placement, job);
     else if (placement.modelState === 'cold') this.#awaitRoom(placement, job, now);
+    else if (placement.idleLanes + placement.busyLanes === 0) this.#alarm.setFor(now + lanelessMs);
     return choice.isOpen ? placement : 'closed';
   }
 
@@ -325,53 +321,6 @@ export class Scheduler implements CapacityListener {
     }
     this.#alarm.setFor(now + Math.max(leastRoomWaitMs, inMs));
     if (fairAt > now) this.#alarm.setFor(fairAt);
-  }
-
-  #reserve(
-    placement: ServedPlacement,
-    job: Pick<HeldJob, 'promptTokens' | 'maxTokens' | 'stream' | 'keepAliveSeconds'>,
-    decision: Decision,
-  ): Placed | undefined {
-    const settle = placement.guard.admit();
-    if (settle === undefined) return undefined;
-    const now = this.#clock.now();
-    const others = placement.busyLanes;
-    const expectedTokens = expectedOutput(placement, job);
-    const bound: BoundJob = {
-      served: placement.served,
-      boundAt: now,
-      promptTokens: job.promptTokens,
-      expectedTokens,
-      tokensOut: 0,
-      firstEventAt: undefined,
-      seat: notSeated,
-    };
-    const lane = placement.served.engine.lanes.bind(bound);
-    if (lane === undefined) {
-      settle('neutral');
-      return undefined;
-    }
-    placement.lastBoundAt = now;
-    placement.passedOver = 0;
-    if (job.keepAliveSeconds !== undefined)
-      placement.keepUntil = Math.max(placement.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
-    const terms = decision.candidates[decision.chosen]?.terms;
-    const pins = toPins(placement, now, job.keepAliveSeconds);
-    if (pins.keepAliveSeconds !== undefined)
-      placement.served.toldUntil = toKeepUntil(pins.keepAliveSeconds, Date.now());
-    const placed: Placed = {
-      placement,
-      lane,
-      decision: toKept(decision),
-      bound,
-      pins,
-      predicted: predict(placement, job, terms),
-      others,
-      settle,
-      seat: notSeated,
-    };
-    this.#running.add(placed);
-    return placed;
   }
 
   /** The job stays held and may still go elsewhere. */
@@ -419,7 +368,7 @@ export class Scheduler implements CapacityListener {
     const { place, need, saysSo } = refusal;
     const { decision } = choose(places, job, now);
     const because: Decision = { ...decision, reason: 'incapable', chosen: places.indexOf(place) };
-    const placed = saysSo ? this.#reserve(place, job, because) : undefined;
+    const placed = saysSo ? this.#reservations.reserve(place, job, because) : undefined;
     if (placed === undefined) return this.#refuse(job, job.lastError ?? job.lacks(place, need));
     this.#queue.remove(job);
     job.placed(placed);

@@ -95,14 +95,14 @@ describe('keep_alive of jobs', () => {
 describe('engines that keep nothing by themselves', () => {
   async function load(cluster: FakeCluster, node: FakeNode, stays: boolean): Promise<unknown> {
     cluster.scheduler.hold(new RecordingJob(`job-${++count}`, { heldSince: cluster.clock.now() }));
-    const load = node.link.loads.at(-1);
-    load?.resolve();
+    const loading = node.link.loads.at(-1);
+    loading?.resolve();
     await settled();
     for (const lane of node.busy) lane.finish();
     node.report([stays ? hot(minute) : { state: 'cold', numCtx: 4_096 }]);
     await cluster.clock.advance(5_000);
     node.report([{ state: 'cold', numCtx: 4_096 }]);
-    return load?.command.pins;
+    return loading?.command.pins;
   }
 
   it.each([

@@ -127,7 +127,9 @@ it('/api/ps lists copies of a model that share an instance once, and what the en
     const { models } = (await send(server.port, '/api/ps', get)).json() as {
       models: { name: string; expires_at: string }[];
     };
-    return models.map((model) => [model.name, model.expires_at]).toSorted();
+    return models
+      .map((model) => [model.name, model.expires_at])
+      .toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
   };
   expect(await list()).toEqual([
     ['other:latest', expires],
