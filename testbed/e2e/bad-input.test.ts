@@ -178,7 +178,7 @@ describe('paths and methods', () => {
     ['POST', '/', 405],
     ['GET', '/api/chat', 405],
     ['PATCH', '/api/chat', 405],
-    ['GET', '/api/../etc/passwd', 404],
+    ['GET', '/api/../etc/passwd', 307],
     ['GET', '/%2e%2e/%2e%2e/etc/passwd', 404],
     ['GET', '/v1/nowhere', 404],
     ['GET', '/v1/chat/completions', 405],
