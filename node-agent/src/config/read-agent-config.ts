@@ -41,6 +41,10 @@ const helpText = `A Waggle agent: makes the engines of this machine part of a cl
   -h, --help                show this text
   -v, --version             show the version
 
+Examples:
+  npm run agent -- --orchestrator 192.168.1.2:${orchestratorPort} --token K10::…
+  npm run agent -- --name attic --drain-timeout 120      wait to be invited
+
 Environment: PORT, HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else Ollama),
 QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH,
 WAGGLE_ORCHESTRATOR, WAGGLE_JOIN_TOKEN, WAGGLE_DATA, WAGGLE_DRAIN_TIMEOUT.

@@ -1,0 +1,71 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { until } from '../src/cluster/process-cluster.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `waggle` to its end, with `input` as what is piped into it. */
+export async function runCli(
+  url: string,
+  args: readonly string[],
+  options: { readonly input?: string } = {},
+): Promise<CliResult> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [path.join(root, 'cli/src/main.ts'), ...args], {
+    cwd: root,
+    env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1' },
+  });
+  child.stdin.end(options.input ?? '');
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.on('close', resolve)),
+  ]);
+  return { code, stdout, stderr };
+}
+
+const script = '/usr/bin/script';
+/** A terminal can be played where util-linux is. */
+export const hasTerminals = process.platform === 'linux' && existsSync(script);
+
+/** `waggle` on a terminal of its own. */
+export class CliTerminal implements Disposable {
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  #shown = '';
+
+  constructor(url: string, args: readonly string[]) {
+    const { PATH = '', HOME = '' } = process.env;
+    const command = [process.execPath, path.join(root, 'cli/src/main.ts'), ...args]
+      .map((part) => `'${part}'`)
+      .join(' ');
+    this.#child = spawn(script, ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {
+      env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1', TERM: 'dumb' },
+    });
+    this.#child.stdout.on('data', (bytes: Buffer) => {
+      this.#shown += bytes.toString('latin1');
+    });
+    this.exited = new Promise((resolve) => this.#child.on('close', resolve));
+  }
+
+  type(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
+  /** Resolves when `text` was shown so often. */
+  async shows(text: string, times = 1): Promise<void> {
+    await until(async () => this.#shown.split(text).length > times);
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL');
+  }
+}
