@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { text as readText } from 'node:stream/consumers';
 import { until } from '../src/cluster/process-cluster.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -25,8 +25,8 @@ export async function runCli(
   });
   child.stdin.end(options.input ?? '');
   const [stdout, stderr, code] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
+    readText(child.stdout),
+    readText(child.stderr),
     new Promise<number | null>((resolve) => child.on('close', resolve)),
   ]);
   return { code, stdout, stderr };
