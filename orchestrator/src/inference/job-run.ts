@@ -251,7 +251,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.exclude(placement, this.#deps.clock.now() + excludeMs, error);
     this.record.state = 'held';
     this.#deps.logger.debug('attempt-failed', { requestId: this.jobId, node: placement.node, error: error.message });
-    this.#deps.scheduler.hold(this);
+    this.#deps.scheduler.holdAgain(this);
   }
 
   #rest(attempt: Attempt, verdict: Extract<Verdict, { action: 'retry' }>, error: ClusterError): void {

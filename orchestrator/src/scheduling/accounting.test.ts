@@ -131,7 +131,7 @@ class RandomCluster {
 
   #retry(job: RecordingJob, placed: Placed): void {
     job.exclude(placed.placement, this.cluster.clock.now() + 1_000, new ClusterError('engine-failed', 'again'));
-    this.cluster.scheduler.hold(job);
+    this.cluster.scheduler.holdAgain(job);
   }
 
   #lose(lane: unknown): void {

@@ -78,6 +78,21 @@ describe('Scheduler', () => {
     expect([cluster.scheduler.heldJobs, cluster.scheduler.heldBytes]).toEqual([2, 200]);
   });
 
+  it('holds a job that lost its place however full the queue is: it was taken in before', async () => {
+    const cluster = new FakeCluster({ queueSize: 1, heldBytes: 150 });
+    for (const name of ['a', 'b']) cluster.join(name);
+    const [first, second] = [hold(cluster), hold(cluster)];
+    await cluster.clock.advance(10);
+    const [held, refused] = [hold(cluster), hold(cluster)];
+    expect([held.refusals.length, refused.refusals.length]).toEqual([0, 1]);
+    cluster.scheduler.lose(first.place);
+    first.exclude(first.place.placement, Number.POSITIVE_INFINITY, new ClusterError('engine-failed', 'gone'));
+    cluster.scheduler.holdAgain(first);
+    expect([first.refusals.length, cluster.scheduler.heldJobs]).toEqual([0, 2]);
+    release(cluster, second);
+    expect([first.places.length, held.places.length]).toEqual([2, 0]);
+  });
+
   it('L2 self-trip: what is held or refused for want of lanes is no fault of a node', async () => {
     const cluster = new FakeCluster({ queueSize: 10 });
     cluster.join('a', { lanes: 5, models: [{ parallel: 5 }] });

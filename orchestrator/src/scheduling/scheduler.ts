@@ -116,14 +116,23 @@ export class Scheduler implements CapacityListener {
     return this.#placements.of(served);
   }
 
-  /** Places the job at once if it can, else holds it. May call the job back before it returns. */
+  /** Places the job at once if it can, else holds it if there is room. May call the job back before it returns. */
   hold(job: HeldJob): void {
+    this.#hold(job, true);
+  }
+
+  /** A job that lost its place: it was taken in before, so it is held however full the queue is. Lanes bound how many there are. */
+  holdAgain(job: HeldJob): void {
+    this.#hold(job, false);
+  }
+
+  #hold(job: HeldJob, isNew: boolean): void {
     // Of a line that is stranded each job is looked at for itself: it may be refused at once.
     const isLookedAt = this.#queue.size === 0 || this.#stranded.has(job.line);
     const outcome = isLookedAt ? this.#place(job, noClaims) : undefined;
     if (outcome === 'gone') return;
     const isFull = this.#queue.requestsWith(job) > this.#limits.queueSize;
-    if (isFull || this.#queue.bytes + job.bodyBytes > this.#limits.heldBytes) {
+    if (isNew && (isFull || this.#queue.bytes + job.bodyBytes > this.#limits.heldBytes)) {
       job.refused(toOverloadedError(this.predictedDrainMs()));
       return;
     }
