@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { installerEnvironment } from './installer-environment.mjs';
 import { findPnpm } from './pnpm.mjs';
+import { pnpmEnvironment } from './pnpm-environment.mjs';
 import { Unavailable } from './unavailable.mjs';
 
 const DECIDING_FILES = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json'];
@@ -19,7 +19,7 @@ export function installDependencies({ root, toolsDir, node }) {
   // The lockfile was checked when it was written; without --trust-lockfile pnpm asks the registry again, network or not.
   const result = spawnSync(node, [pnpm, 'install', '--frozen-lockfile', '--trust-lockfile', '--prefer-offline'], {
     cwd: root,
-    env: installerEnvironment(toolsDir),
+    env: pnpmEnvironment(toolsDir),
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installerEnvironment } from './installer-environment.mjs';
 import { isAlive } from './is-alive.mjs';
+import { runNpm } from './npm.mjs';
 import { Unavailable } from './unavailable.mjs';
 
 /**
@@ -52,12 +52,9 @@ function npmInstall(spec, prefix, toolsDir) {
     '--no-fund',
     '--loglevel=error',
   );
-  const [command, ...args] = [...npmCommand(), ...npmArgs];
-  const result = spawnSync(command, args, {
+  const result = runNpm(npmArgs, {
     env: installerEnvironment(toolsDir),
     stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-    shell: command === 'npm' && process.platform === 'win32',
   });
   if (result.status === 0) return;
   const said = result.error?.message ?? result.stderr.trim();
@@ -66,9 +63,4 @@ function npmInstall(spec, prefix, toolsDir) {
   );
   failure.notPublished = /\bE404\b|\bETARGET\b/.test(said);
   throw failure;
-}
-
-function npmCommand() {
-  const npmCli = process.env.npm_execpath;
-  return npmCli?.endsWith('npm-cli.js') ? [process.execPath, npmCli] : ['npm'];
 }
