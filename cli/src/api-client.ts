@@ -1,80 +1,164 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { text as readText } from 'node:stream/consumers';
 import { splitLines } from './lines.ts';
+
+/** `refused`: Waggle said no. `foreign`: what answers is no Waggle. `broken`: the answer ended early. */
+type Problem = 'unreachable' | 'silent' | 'foreign' | 'refused' | 'broken';
 
 /** The orchestrator said no, or could not be reached; the message is fit to be shown as it is. */
 export class ApiError extends Error {
-  /** Undefined: nobody answered. */
-  readonly status: number | undefined;
+  readonly problem: Problem;
 
-  constructor(status: number | undefined, message: string, cause?: unknown) {
+  constructor(problem: Problem, message: string, cause?: unknown) {
     super(message, { cause });
     this.name = 'ApiError';
-    this.status = status;
+    this.problem = problem;
   }
 }
 
-/** Talks to the REST API of one orchestrator. */
+/** The fields of an answer a command cannot do without. */
+type Shape = Readonly<Record<string, 'string' | 'number' | 'object' | 'array'>>;
+
+interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const defaultTimeoutMs = 5_000;
+
+/** Talks to the REST API of one orchestrator. Redirects are not followed: the token stays where it was meant for. */
 export class ApiClient {
+  /** Without a slash at its end. */
   readonly url: string;
   readonly #token: string | undefined;
+  readonly #timeoutMs: number;
 
-  constructor(url: string, token: string | undefined) {
-    this.url = url.replace(/\/+$/, '');
+  /** `timeoutMs` is for answers that come in one piece; a streamed one may take as long as it takes. */
+  constructor(url: URL, token: string | undefined, timeoutMs = defaultTimeoutMs) {
+    this.url = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
     this.#token = token;
+    this.#timeoutMs = timeoutMs;
   }
 
-  async get(path: string, signal?: AbortSignal): Promise<unknown> {
-    const response = await this.#send('GET', path, undefined, signal);
-    return response.json();
+  /** The answer, which has the fields of `shape`; throws ApiError otherwise. */
+  async get(path: string, shape: Shape): Promise<Record<string, unknown>> {
+    const { text } = await this.#read(path);
+    const parsed = parse(text);
+    if (!isRecord(parsed)) throw this.#foreign('its answer is no JSON object');
+    for (const [name, kind] of Object.entries(shape))
+      if (kindOf(parsed[name]) !== kind) throw this.#foreign(`its answer to ${path} has no ${name}`);
+    return parsed;
+  }
+
+  /** The orchestrator's clock in ms since the epoch, exact to the second; NaN where it does not say. */
+  async readClock(): Promise<number> {
+    const { response } = await this.#read('/health');
+    return Date.parse(response.headers.date ?? '');
   }
 
   /** Sends JSON and gives the answer's lines as they come; a line with an `error` throws. */
   async *lines(path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<Record<string, unknown>> {
-    const response = await this.#send('POST', path, body, signal);
-    if (response.body === null) return;
-    for await (const line of splitLines(response.body)) {
-      const parsed: unknown = JSON.parse(line);
-      if (!isRecord(parsed)) continue;
-      if (typeof parsed['error'] === 'string') throw new ApiError(response.status, parsed['error']);
-      yield parsed;
+    const response = await this.#send({ method: 'POST', path, body, signal });
+    try {
+      for await (const line of splitLines(response)) {
+        const parsed = parse(line);
+        if (!isRecord(parsed)) throw this.#foreign('its answer is no JSON');
+        if (typeof parsed['error'] === 'string') throw new ApiError('refused', parsed['error']);
+        yield parsed;
+      }
+    } catch (thrown) {
+      if (thrown instanceof ApiError || signal?.aborted === true) throw thrown;
+      throw new ApiError('broken', `Waggle at ${this.url} broke off its answer`, thrown);
     }
   }
 
-  async #send(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Response> {
-    const headers: Record<string, string> = { accept: 'application/json' };
-    if (body !== undefined) headers['content-type'] = 'application/json';
-    if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
-    const init: RequestInit = { method, headers };
-    if (body !== undefined) init.body = JSON.stringify(body);
-    if (signal !== undefined) init.signal = signal;
-    let response: Response;
+  async #read(path: string): Promise<{ response: IncomingMessage; text: string }> {
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      response = await fetch(`${this.url}${path}`, init);
+      const response = await this.#send({ method: 'GET', path, signal });
+      return { response, text: await readText(response) };
+    } catch (thrown) {
+      if (signal.aborted)
+        throw new ApiError(
+          'silent',
+          `nothing came from ${this.url} within ${this.#timeoutMs / 1000} s; say where Waggle is with --url`,
+          thrown,
+        );
+      if (thrown instanceof ApiError) throw thrown;
+      throw new ApiError('broken', `Waggle at ${this.url} broke off its answer`, thrown);
+    }
+  }
+
+  async #send(call: Call): Promise<IncomingMessage> {
+    let response: IncomingMessage;
+    try {
+      response = await this.#open(call);
     } catch (cause) {
-      if (signal?.aborted === true) throw cause;
+      if (call.signal?.aborted === true) throw cause;
+      if (isRecord(cause) && String(cause['code']).startsWith('HPE_')) throw this.#foreign('it does not speak HTTP');
       throw new ApiError(
-        undefined,
+        'unreachable',
         `no Waggle answers at ${this.url}; start it with \`npm start\`, or name another with --url`,
         cause,
       );
     }
-    if (!response.ok) throw new ApiError(response.status, await toMessage(response));
+    const { statusCode = 0, headers } = response;
+    if (headers.server !== 'waggle') {
+      response.destroy();
+      throw this.#foreign(`${statusCode}${headers.server === undefined ? '' : ` from ${headers.server}`}`);
+    }
+    if (statusCode < 200 || statusCode > 299)
+      throw new ApiError('refused', toMessage(statusCode, await readText(response)));
     return response;
+  }
+
+  #open({ method, path, body, signal }: Call): Promise<IncomingMessage> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    const content = body === undefined ? '' : JSON.stringify(body);
+    if (body !== undefined) {
+      headers['content-type'] = 'application/json';
+      headers['content-length'] = String(Buffer.byteLength(content));
+    }
+    if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
+    const request = this.url.startsWith('https:') ? requestHttps : requestHttp;
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    // fetch gives up on an answer that takes five minutes to begin; a held chat may take longer.
+    // One connection each: a kept one could be closed by the other side just as it is used again.
+    const options = { method, headers, agent: false, ...(signal === undefined ? {} : { signal }) };
+    request(`${this.url}${path}`, options, resolve).on('error', reject).end(content);
+    return promise;
+  }
+
+  #foreign(what: string): ApiError {
+    return new ApiError('foreign', `something else answers at ${this.url}: ${what}; say where Waggle is with --url`);
   }
 }
 
-async function toMessage(response: Response): Promise<string> {
-  const text = await response.text();
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isRecord(parsed)) {
-      const { error, hint } = parsed;
-      const message = isRecord(error) ? error['message'] : error;
-      if (typeof message === 'string') return typeof hint === 'string' ? `${message}; ${hint}` : message;
-    }
-  } catch {
-    // Not JSON: the text itself is the message.
+function toMessage(status: number, text: string): string {
+  const parsed = parse(text);
+  if (isRecord(parsed)) {
+    const { error, hint } = parsed;
+    const message = isRecord(error) ? error['message'] : error;
+    if (typeof message === 'string') return typeof hint === 'string' ? `${message}; ${hint}` : message;
   }
-  return text.trim() || `the server answered ${response.status}`;
+  return text.trim() || `the server answered ${status}`;
+}
+
+/** Undefined where it is no JSON. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

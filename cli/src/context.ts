@@ -20,23 +20,33 @@ export interface Context {
 export function toContext(command: Command): Context {
   // What stands nearest to the command wins over what stands before it.
   const options: GlobalOptions = { ...command.parent?.opts(), ...command.opts() };
+  const url = toUrl(options.url ?? (process.env['WAGGLE_URL'] || 'http://127.0.0.1:3001'), command);
+  const token = options.token ?? (process.env['WAGGLE_ADMIN_TOKEN'] || undefined);
   return {
-    client: new ApiClient(options.url ?? defaultUrl, options.token ?? readAdminToken()),
+    // The token of this machine opens this machine only: another one must not get to see it.
+    client: new ApiClient(url, token ?? (isLoopback(url) ? readAdminToken() : undefined)),
     output: createOutput(options.json === true),
   };
 }
 
-const defaultUrl = process.env['WAGGLE_URL'] ?? 'http://127.0.0.1:3001';
+function toUrl(text: string, command: Command): URL {
+  const url = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  return command.error(`'${text}' is no address of a Waggle; one looks like http://server:3001`);
+}
+
+/** Names other than `localhost` may lead anywhere, whatever they look like. */
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
 
 /** The token of an orchestrator of this user on this machine, where there is one. */
 function readAdminToken(): string | undefined {
-  const fromEnvironment = process.env['WAGGLE_ADMIN_TOKEN'];
-  if (fromEnvironment !== undefined) return fromEnvironment;
   const folder =
     process.env['WAGGLE_DATA'] ??
     path.join(process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local', 'share'), 'waggle');
   try {
-    return readFileSync(path.join(folder, 'admin-token'), 'utf8').trim();
+    return readFileSync(path.join(folder, 'admin-token'), 'utf8').trim() || undefined;
   } catch {
     return undefined;
   }

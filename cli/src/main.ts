@@ -17,7 +17,19 @@ const program = new Command('waggle')
   .option('--json', 'print JSON')
   .enablePositionalOptions()
   .passThroughOptions(false)
-  .showHelpAfterError('(--help shows what there is)');
+  .showHelpAfterError('(--help shows what there is)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  waggle up                                    run the orchestrator here
+  waggle join server:3001 --token TOKEN        make this machine a node of it
+  waggle pull qwen3:4b                         get a model
+  waggle chat qwen3:4b "Why is the sky blue?"  ask it
+  waggle status --url server:3001              look at a cluster from elsewhere
+  waggle doctor                                find out what is wrong
+`,
+  );
 
 for (const add of [addPrograms, addStatus, addModels, addPull, addChat, addRequests, addDoctor]) add(program);
 for (const command of program.commands) {
@@ -27,6 +39,12 @@ for (const command of program.commands) {
     .option('--url <url>', 'orchestrator to talk to')
     .option('--token <token>', 'admin token');
 }
+
+// Whoever reads has seen enough (`| head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 
 try {
   await program.parseAsync();

@@ -115,7 +115,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     orchestrator: cluster.advertise ?? `:${grpc.port}`,
     secret: joinToken?.secret ?? '',
     isConnected: (nodeId) => registry.isConnected(nodeId),
-    label: (nodeId, labels) => registry.label(nodeId, labels),
+    describe: (nodeId, given) => registry.describe(nodeId, given),
     clock,
     logger,
   });

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { ApiClient } from '../api-client.ts';
-import { isRecord } from '../api-client.ts';
+import { ApiError, isRecord } from '../api-client.ts';
 import { toContext } from '../context.ts';
 import type { Output } from '../output.ts';
 
@@ -44,13 +44,17 @@ async function converse(client: ApiClient, output: Output, chat: { model: string
     if (line.trim() !== '') {
       chat.history.push({ role: 'user', content: line });
       answering = new AbortController();
-      const content = await ask(client, output, {
-        model: chat.model,
-        messages: chat.history,
-        signal: answering.signal,
-      });
+      const { signal } = answering;
+      try {
+        const content = await ask(client, output, { model: chat.model, messages: chat.history, signal });
+        chat.history.push({ role: 'assistant', content });
+      } catch (thrown) {
+        if (!(thrown instanceof ApiError)) throw thrown;
+        // The next question must not stand behind one that was never answered.
+        chat.history.pop();
+        process.stderr.write(`${thrown.message}\n`);
+      }
       answering = undefined;
-      chat.history.push({ role: 'assistant', content });
     }
     terminal.prompt();
   }
@@ -84,7 +88,10 @@ async function ask(
       }
     }
   } catch (thrown) {
-    if (request.signal?.aborted !== true) throw thrown;
+    if (request.signal?.aborted !== true) {
+      if (!output.json && (isThinking || content !== '')) output.print('');
+      throw thrown;
+    }
   }
   if (!output.json) output.print('');
   return content;

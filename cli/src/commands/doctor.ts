@@ -15,6 +15,18 @@ interface Finding {
   readonly mend?: string;
 }
 
+interface NodeRow {
+  readonly name: string;
+  readonly state: string;
+  readonly version: string;
+  readonly engines: readonly {
+    readonly kind: string;
+    readonly health: string;
+    readonly problem?: string;
+    readonly models: number;
+  }[];
+}
+
 const engines = [
   { name: 'Ollama', url: 'http://127.0.0.1:11434/api/version' },
   { name: 'vLLM', url: 'http://127.0.0.1:8000/v1/models' },
@@ -98,25 +110,24 @@ async function checkEngine({ name, url }: { name: string; url: string }): Promis
 
 async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
   const check = 'orchestrator';
-  let status: { version: string };
   try {
-    status = (await client.get('/api/cluster/status')) as { version: string };
+    const { version } = (await client.get('/api/cluster/status', { version: 'string' })) as { version: string };
+    const { nodes } = (await client.get('/api/nodes', { nodes: 'array' })) as { nodes: readonly NodeRow[] };
+    return [
+      { check, level: 'ok', found: `Waggle ${version} at ${client.url}` },
+      await checkClock(client),
+      ...checkNodes(nodes, version),
+    ];
   } catch (thrown) {
-    const found = thrown instanceof ApiError ? thrown.message : String(thrown);
-    return [{ check, level: 'bad', found, mend: 'start one with npm start' }];
+    if (!(thrown instanceof ApiError)) throw thrown;
+    const { problem, message } = thrown;
+    const mend = problem === 'unreachable' ? { mend: 'start one with npm start' } : {};
+    return [{ check, level: 'bad', found: message, ...mend }];
   }
-  const { nodes } = (await client.get('/api/nodes')) as {
-    nodes: readonly {
-      name: string;
-      state: string;
-      version: string;
-      engines: readonly { kind: string; health: string; problem?: string; models: number }[];
-    }[];
-  };
-  const findings: Finding[] = [
-    { check, level: 'ok', found: `Waggle ${status.version} at ${client.url}` },
-    await checkClock(client),
-  ];
+}
+
+function checkNodes(nodes: readonly NodeRow[], version: string): Finding[] {
+  const findings: Finding[] = [];
   if (nodes.length === 0)
     findings.push({
       check: 'nodes',
@@ -132,11 +143,11 @@ async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
         found: `is ${node.state}`,
         mend: 'look at the output of its agent',
       });
-    if (node.version !== status.version)
+    if (node.version !== version)
       findings.push({
         check: node.name,
         level: 'warn',
-        found: `runs Waggle ${node.version}, the orchestrator ${status.version}`,
+        found: `runs Waggle ${node.version}, the orchestrator ${version}`,
         mend: 'bring both to one version',
       });
     for (const engine of node.engines) {
@@ -160,8 +171,7 @@ async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
 }
 
 async function checkClock(client: ApiClient): Promise<Finding> {
-  const response = await fetch(`${client.url}/health`);
-  const theirs = Date.parse(response.headers.get('date') ?? '');
+  const theirs = await client.readClock();
   const apart = Number.isNaN(theirs) ? 0 : Math.abs(Date.now() - theirs);
   if (apart <= skewMs) return { check: 'clock', level: 'ok', found: 'agrees with the orchestrator’s' };
   return {

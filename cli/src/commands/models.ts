@@ -26,7 +26,10 @@ export function addModels(program: Command): void {
     .addHelpText('after', '\nExamples:\n  waggle models\n  waggle models --json\n')
     .action(async (_options: unknown, command: Command) => {
       const { client, output } = toContext(command);
-      const body = (await client.get('/api/cluster/models')) as Models;
+      const body = (await client.get('/api/cluster/models', {
+        models: 'array',
+        aliases: 'object',
+      })) as unknown as Models;
       if (output.json) {
         output.data(body);
         return;

@@ -65,7 +65,10 @@ export function addRequests(program: Command): void {
     .action(async (id: string | undefined, options: Record<string, string>, command: Command) => {
       const { client, output } = toContext(command);
       if (id !== undefined) {
-        const request = (await client.get(`/api/requests/${encodeURIComponent(id)}`)) as RequestRow;
+        const request = (await client.get(`/api/requests/${encodeURIComponent(id)}`, {
+          requestId: 'string',
+          attempts: 'array',
+        })) as unknown as RequestRow;
         if (output.json) output.data(request);
         else output.print(toStory(request));
         return;
@@ -73,7 +76,9 @@ export function addRequests(program: Command): void {
       const query = new URLSearchParams(
         Object.entries(options).filter(([name]) => ['model', 'node', 'state', 'limit'].includes(name)),
       );
-      const { requests } = (await client.get(`/api/requests?${query.toString()}`)) as {
+      const { requests } = (await client.get(`/api/requests?${query.toString()}`, {
+        requests: 'array',
+      })) as unknown as {
         readonly requests: readonly RequestRow[];
       };
       if (output.json) output.data({ requests });

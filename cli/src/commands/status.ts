@@ -65,10 +65,10 @@ export function addStatus(program: Command): void {
 
 async function show(client: ApiClient, output: Output): Promise<void> {
   const [status, metrics, { nodes }] = (await Promise.all([
-    client.get('/api/cluster/status'),
-    client.get('/api/cluster/metrics'),
-    client.get('/api/nodes'),
-  ])) as [Status, Metrics, { readonly nodes: readonly NodeRow[] }];
+    client.get('/api/cluster/status', { version: 'string', lanes: 'object', queue: 'object' }),
+    client.get('/api/cluster/metrics', { totals: 'object', lastMinute: 'object' }),
+    client.get('/api/nodes', { nodes: 'array' }),
+  ])) as unknown as [Status, Metrics, { readonly nodes: readonly NodeRow[] }];
   if (output.json) output.data({ status, metrics, nodes });
   else output.print(toText(status, metrics, nodes));
 }

@@ -12,6 +12,12 @@ const transitions: Record<NodeState, readonly NodeState[]> = {
 
 const rttSmoothing = 0.2;
 
+/** What the operator says about a machine; the name, if there is one, is what everybody calls it. */
+export interface GivenFacts {
+  readonly name?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** A machine of the cluster. Survives reconnects of its agent: what was learned about it stays. */
 export class ClusterNode implements NodeView {
   identity: NodeIdentity;
@@ -20,7 +26,7 @@ export class ClusterNode implements NodeView {
   joinedAt: string;
   leftAt: number | undefined;
   rttMs = 0;
-  labels: Readonly<Record<string, string>> = {};
+  given: GivenFacts = { labels: {} };
   #state: NodeState = 'active';
   readonly #engines = new Map<string, ClusterEngine>();
 
@@ -32,7 +38,11 @@ export class ClusterNode implements NodeView {
   }
 
   get name(): string {
-    return this.identity.name;
+    return this.given.name ?? this.identity.name;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.given.labels;
   }
 
   get state(): NodeState {

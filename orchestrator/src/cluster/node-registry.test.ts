@@ -11,6 +11,17 @@ describe('NodeRegistry', () => {
     expect(cluster.registry.served('LLAMA3.2:latest').map((place) => place.engine.node.name)).toEqual(['a', 'b']);
   });
 
+  it('calls a node as the operator does, from the moment it joins', () => {
+    const cluster = new FakeCluster();
+    const { nodeId } = new FakeLink('laptop').identity;
+    cluster.registry.describe(nodeId, { name: 'NODE_1', labels: { type: 'gpu' } });
+    cluster.join('laptop');
+    expect(cluster.registry.node('NODE_1')).toMatchObject({ name: 'NODE_1', labels: { type: 'gpu' } });
+    expect(cluster.registry.node('laptop')).toBe(undefined);
+    const twin = cluster.registry.joined(new FakeLink('NODE_1'), toNodeReport());
+    expect(twin).toMatchObject({ reason: 'same-name' });
+  });
+
   it('refuses a second living node of the same name, and names both', () => {
     const cluster = new FakeCluster();
     cluster.join('a');

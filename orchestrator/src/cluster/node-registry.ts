@@ -3,7 +3,7 @@ import type { Lane, LaneLink, LinkEvents, Refusal } from '@waggle/shared/lane-li
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { ClusterEngine } from './cluster-engine.ts';
-import { ClusterNode } from './cluster-node.ts';
+import { ClusterNode, type GivenFacts } from './cluster-node.ts';
 import { nearestNames, toModelKey } from './model-names.ts';
 import type { ServedModel } from './served-model.ts';
 import type { ClusterView } from './views.ts';
@@ -27,6 +27,8 @@ export interface CapacityListener {
  */
 export class NodeRegistry implements LinkEvents, ClusterView {
   readonly #nodes = new Map<string, ClusterNode>();
+  /** By node id; as many as the configuration names. */
+  readonly #given = new Map<string, GivenFacts>();
   readonly #places = new Map<string, readonly ServedModel[]>();
   readonly #clock: Clock;
   readonly #maxNodes: number;
@@ -78,10 +80,11 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     return this.#nodes.get(nodeId)?.link !== undefined;
   }
 
-  /** What the configuration says about a node, if it is there. */
-  label(nodeId: string, labels: Readonly<Record<string, string>>): void {
+  /** What the configuration says about a node, whether it is there yet or not. */
+  describe(nodeId: string, given: GivenFacts): void {
+    this.#given.set(nodeId, given);
     const node = this.#nodes.get(nodeId);
-    if (node !== undefined) node.labels = labels;
+    if (node !== undefined) node.given = given;
   }
 
   nearest(model: string): readonly string[] {
@@ -92,7 +95,9 @@ export class NodeRegistry implements LinkEvents, ClusterView {
   }
 
   joined(link: LaneLink, report: NodeReport): Refusal | undefined {
-    const { nodeId, name } = link.identity;
+    const { nodeId } = link.identity;
+    const given = this.#given.get(nodeId);
+    const name = given?.name ?? link.identity.name;
     for (const other of this.#nodes.values()) {
       if (other.identity.nodeId !== nodeId && other.name === name && other.link !== undefined) {
         return {
@@ -108,6 +113,7 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     if (known?.link !== undefined) this.left(known.link, 'replaced by a newer connection');
     if (known === undefined) {
       const node = new ClusterNode(link, report);
+      if (given !== undefined) node.given = given;
       this.#nodes.set(nodeId, node);
       node.update(report);
       node.move(report.draining ? 'draining' : 'active');

@@ -10,6 +10,7 @@ test('an agent keeps its labels as they are written', () => {
     {
       kind: 'agent',
       name: 'NODE_1',
+      givenName: 'NODE_1',
       host: '127.0.0.1',
       port: 3005,
       labels: { type: 'gpu', platform: 'linux', capabilities: ['cuda', '12.1'] },

@@ -68,7 +68,7 @@ function compileAgent(entry: NodeEntry, path: KeyPath, context: NodesContext): N
   const notice = unreachable
     ? 'cannot join: the gRPC port is open to this machine only; set cluster.host and cluster.joinToken, or start with --lan'
     : undefined;
-  return { kind: 'agent', name, host, port, labels: toLabels(entry), notice };
+  return { kind: 'agent', name, givenName: entry.name, host, port, labels: toLabels(entry), notice };
 }
 
 function compileEngine(entry: NodeEntry, path: KeyPath, context: NodesContext): EngineNodeConfig | undefined {

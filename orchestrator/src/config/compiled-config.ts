@@ -66,6 +66,8 @@ export interface NodeLabels {
 export interface AgentNodeConfig {
   readonly kind: 'agent';
   readonly name: string;
+  /** The name its entry gives it; without one the node goes by its own. */
+  readonly givenName: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly labels: NodeLabels;

@@ -1,11 +1,13 @@
 import { makeInvitation } from '@waggle/shared/cluster/invitation.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { GivenFacts } from '../cluster/cluster-node.ts';
 import type { ExpectedNode, ExpectedNodes } from '../cluster/expected-nodes.ts';
 
 /** An agent the configuration names by its HTTP port. */
 export interface InvitedAgent {
   readonly name: string;
+  readonly givenName: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -20,7 +22,7 @@ export interface InviterDeps {
   /** Of the join token; empty without one. */
   readonly secret: string;
   readonly isConnected: (nodeId: string) => boolean;
-  readonly label: (nodeId: string, labels: Readonly<Record<string, string>>) => void;
+  readonly describe: (nodeId: string, given: GivenFacts) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -71,7 +73,7 @@ export class Inviter implements ExpectedNodes {
   }
 
   async #invite(agent: InvitedAgent): Promise<void> {
-    const { orchestrator, secret, isConnected, label } = this.#deps;
+    const { orchestrator, secret, isConnected, describe } = this.#deps;
     const url = `http://${agent.host.includes(':') ? `[${agent.host}]` : agent.host}:${agent.port}/invitation`;
     try {
       const asked = await fetch(url, { signal: AbortSignal.timeout(answerMaxMs) });
@@ -81,7 +83,7 @@ export class Inviter implements ExpectedNodes {
         return;
       }
       this.#nodeIds.set(agent, nodeId);
-      label(nodeId, agent.labels);
+      describe(nodeId, { name: agent.givenName, labels: agent.labels });
       if (isConnected(nodeId)) {
         this.#note(agent, 'joined', undefined);
         return;
