@@ -35,6 +35,7 @@ export class ApiClient {
   readonly url: string;
   readonly #token: string | undefined;
   readonly #timeoutMs: number;
+  #clockSkewMs = 0;
 
   /** `timeoutMs` is for answers that come in one piece; a streamed one may take as long as it takes. */
   constructor(url: URL, token: string | undefined, timeoutMs = defaultTimeoutMs) {
@@ -45,25 +46,22 @@ export class ApiClient {
 
   /** The answer, which has the fields of `shape`; throws ApiError otherwise. */
   async get(path: string, shape: Shape): Promise<Record<string, unknown>> {
-    const { text } = await this.#read(path);
-    const parsed = parse(text);
+    const parsed = parse(await this.#read(path));
     if (!isRecord(parsed)) throw this.#foreign('its answer is no JSON object');
     for (const [name, kind] of Object.entries(shape))
       if (kindOf(parsed[name]) !== kind) throw this.#foreign(`its answer to ${path} has no ${name}`);
     return parsed;
   }
 
-  /** The orchestrator's clock in ms since the epoch, exact to the second; NaN where it does not say. */
-  async readClock(): Promise<number> {
-    const { response } = await this.#read('/health');
-    return Date.parse(response.headers.date ?? '');
+  /** How far this machine's clock is ahead of the orchestrator's, in ms, exact to the second; 0 before an answer. */
+  get clockSkewMs(): number {
+    return this.#clockSkewMs;
   }
 
   /** Sends JSON and gives the answer's lines as they come; a line with an `error` throws. */
   async *lines(path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<Record<string, unknown>> {
-    const response = await this.#send({ method: 'POST', path, body, signal });
     try {
-      for await (const line of splitLines(response)) {
+      for await (const line of splitLines(await this.#send({ method: 'POST', path, body, signal }))) {
         const parsed = parse(line);
         if (!isRecord(parsed)) throw this.#foreign('its answer is no JSON');
         if (typeof parsed['error'] === 'string') throw new ApiError('refused', parsed['error']);
@@ -75,11 +73,10 @@ export class ApiClient {
     }
   }
 
-  async #read(path: string): Promise<{ response: IncomingMessage; text: string }> {
+  async #read(path: string): Promise<string> {
     const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const response = await this.#send({ method: 'GET', path, signal });
-      return { response, text: await readText(response) };
+      return await readText(await this.#send({ method: 'GET', path, signal }));
     } catch (thrown) {
       if (signal.aborted)
         throw new ApiError(
@@ -110,6 +107,8 @@ export class ApiClient {
       response.destroy();
       throw this.#foreign(`${statusCode}${headers.server === undefined ? '' : ` from ${headers.server}`}`);
     }
+    const date = Date.parse(headers.date ?? '');
+    if (!Number.isNaN(date)) this.#clockSkewMs = Date.now() - date;
     if (statusCode < 200 || statusCode > 299)
       throw new ApiError('refused', toMessage(statusCode, await readText(response)));
     return response;

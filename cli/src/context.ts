@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { ApiClient } from './api-client.ts';
+import { ApiClient, ApiError } from './api-client.ts';
 import { createOutput, type Output } from './output.ts';
 
 interface GlobalOptions {
@@ -20,7 +20,7 @@ export interface Context {
 export function toContext(command: Command): Context {
   // What stands nearest to the command wins over what stands before it.
   const options: GlobalOptions = { ...command.parent?.opts(), ...command.opts() };
-  const url = toUrl(options.url ?? (process.env['WAGGLE_URL'] || 'http://127.0.0.1:3001'), command);
+  const url = toUrl(options.url ?? (process.env['WAGGLE_URL'] || 'http://127.0.0.1:3001'));
   const token = options.token ?? (process.env['WAGGLE_ADMIN_TOKEN'] || undefined);
   return {
     // The token of this machine opens this machine only: another one must not get to see it.
@@ -29,10 +29,10 @@ export function toContext(command: Command): Context {
   };
 }
 
-function toUrl(text: string, command: Command): URL {
+function toUrl(text: string): URL {
   const url = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (url !== null && /^https?:$/.test(url.protocol)) return url;
-  return command.error(`'${text}' is no address of a Waggle; one looks like http://server:3001`);
+  throw new ApiError('unreachable', `'${text}' is no address of a Waggle; one looks like http://server:3001`);
 }
 
 /** Names other than `localhost` may lead anywhere, whatever they look like. */

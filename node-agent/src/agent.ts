@@ -117,7 +117,7 @@ async function listen(
         throw new UsageError(`Port ${port} is in use; name another with --port PORT.`, { cause });
       if (code === 'EACCES')
         throw new UsageError(`Port ${port} may not be used by this user; name another with --port PORT.`, { cause });
-      if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EINVAL' || code === 'EAI_AGAIN') {
         throw new UsageError(`HOST=${host} is no address of this machine.`, { cause });
       }
       throw cause;

@@ -81,6 +81,14 @@ test('tells its operator what becomes of it, once each', () => {
   ]);
 });
 
+test('says once that nothing answers, before it has ever joined', () => {
+  const membership = make(true);
+  membership.join('hub:50051');
+  links[0]?.become({ state: 'connecting', problem: 'connection refused' });
+  links[0]?.become({ state: 'connecting', problem: 'no such host' });
+  expect(printed).toEqual([expect.stringContaining('Joining'), expect.stringContaining('connection refused')]);
+});
+
 test('a name nobody chose makes way for one that is there', async () => {
   const membership = make(true);
   membership.join('hub:50051');

@@ -32,6 +32,8 @@ export class ClusterMembership {
   #orchestrator = '';
   #nameNumber = 1;
   #shown = '';
+  /** It was said why it is not in the cluster, or it was. */
+  #hasFailed = false;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -99,6 +101,7 @@ export class ClusterMembership {
     const words = this.#describe(status);
     if (words === undefined || words === this.#shown) return;
     this.#shown = words;
+    this.#hasFailed = status.state !== 'connecting' || status.problem !== undefined;
     this.#deps.print(`${words}\n`);
   }
 
@@ -112,7 +115,10 @@ export class ClusterMembership {
       case 'lost':
         return `Lost the orchestrator at ${where}: ${status.message}. Trying again.`;
       case 'connecting':
-        return this.#shown === '' ? `Joining the cluster at ${where} …` : undefined;
+        if (this.#shown === '') return `Joining the cluster at ${where} …`;
+        // Once: afterwards the words for a lost orchestrator have said that it is tried again.
+        if (status.problem === undefined || this.#hasFailed) return undefined;
+        return `Cannot reach an orchestrator at ${where} yet: ${status.problem}. Trying again; it must be its address for agents (--grpc-port).`;
       case 'closed':
         return undefined;
     }

@@ -1,3 +1,9 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../src/cluster/free-port.ts';
 import { EngineCluster } from './engine-cluster.ts';
@@ -89,8 +95,115 @@ describe('waggle', () => {
       const { code, stdout } = await cli(command, '--help');
       expect([code, stdout.includes('Examples:')]).toEqual([0, true]);
     }
+    expect((await cli('--help')).stdout).toContain('Examples:');
     expect((await cli('fly')).code).toBe(1);
   });
+});
+
+interface Stranger extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+}
+
+async function serve(listener: RequestListener): Promise<Stranger> {
+  const server = createServer(listener).listen(0);
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return {
+    port: address.port,
+    url: `http://127.0.0.1:${address.port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+const commands = [['status'], ['models'], ['requests'], ['chat', model, 'hello'], ['pull', model]];
+
+describe('what answers is no Waggle', () => {
+  it.each<[string, RequestListener]>([
+    ['a web page', (_, response) => response.end('<html></html>')],
+    ['JSON of something else', (_, response) => response.setHeader('server', 'uvicorn').end('{"models":[]}')],
+    ['a 404', (_, response) => response.writeHead(404).end('404 page not found')],
+    ['no JSON, in its name', (_, response) => response.setHeader('server', 'waggle').end('hello')],
+    ['another shape, in its name', (_, response) => response.setHeader('server', 'waggle').end('[]')],
+    ['no HTTP', ({ socket }) => socket.end('SSH-2.0-OpenSSH_9.9\r\n')],
+  ])('%s: one sentence and 1', async (_, listener) => {
+    await using stranger = await serve(listener);
+    for (const command of commands) {
+      const { code, stdout, stderr } = await runCli(stranger.url, command);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(/^something else answers at http:\/\/127.*; say where Waggle is with --url\n$/);
+    }
+    const doctor = await runCli(stranger.url, ['doctor']);
+    expect([doctor.code, doctor.stderr]).toEqual([1, '']);
+    expect(doctor.stdout).toMatch(/✗ orchestrator\s+something else answers at/);
+  });
+
+  it.each<[string, RequestListener]>([
+    ['before', () => {}],
+    ['within', (_, response) => response.writeHead(200, { server: 'waggle' }).write('{')],
+  ])('one that hangs %s its answer: one sentence and 1', { timeout: 30_000 }, async (_, listener) => {
+    await using stranger = await serve(listener);
+    const [status, doctor] = await Promise.all([runCli(stranger.url, ['status']), runCli(stranger.url, ['doctor'])]);
+    expect([status.code, status.stdout]).toEqual([1, '']);
+    expect(status.stderr).toMatch(/^nothing came from http:.*--url\n$/);
+    expect([doctor.code, doctor.stderr]).toEqual([1, '']);
+    expect(doctor.stdout).toMatch(/✗ orchestrator\s+nothing came from/);
+  });
+
+  it('an answer that breaks off: one sentence and 1', async () => {
+    await using stranger = await serve((_, response) => {
+      response.writeHead(200, { server: 'waggle' }).write('{"message":{"content":"a"}}\n', () => response.destroy());
+    });
+    const { code, stderr } = await runCli(stranger.url, ['chat', model, 'hello']);
+    expect([code, stderr]).toEqual([1, `Waggle at ${stranger.url} broke off its answer\n`]);
+  });
+});
+
+describe('the address', () => {
+  it('may come without http://; what is none is said', async () => {
+    const bare = bed.cluster.url.replace('http://', '');
+    expect((await runCli(bare, ['status'])).code).toBe(0);
+    expect((await runCli('', ['status', '--url', bare.replace('127.0.0.1', 'localhost')])).code).toBe(0);
+    for (const wrong of ['ftp://server', 'a b']) {
+      const { code, stderr } = await runCli(wrong, ['status']);
+      expect([code, stderr]).toEqual([1, `'${wrong}' is no address of a Waggle; one looks like http://server:3001\n`]);
+    }
+  });
+
+  // 0.0.0.0 leads to this machine where the system lets it, and is no loopback address.
+  it.skipIf(process.platform === 'win32')('decides whether the token of this machine is sent', async () => {
+    const seen: (string | undefined)[] = [];
+    await using stranger = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      response.end();
+    });
+    const folder = mkdtempSync(path.join(tmpdir(), 'waggle-cli-'));
+    try {
+      writeFileSync(path.join(folder, 'admin-token'), 'kept\n');
+      const env = { WAGGLE_DATA: folder };
+      const far = `http://0.0.0.0:${stranger.port}`;
+      for (const near of ['127.0.0.1', '127.0.0.2', 'localhost'])
+        await runCli(`http://${near}:${stranger.port}`, ['models'], { env });
+      await runCli(far, ['models'], { env });
+      await runCli(`http://127.0.0.1@0.0.0.0:${stranger.port}`, ['models'], { env });
+      await runCli(far, ['models', '--token', 'given'], { env });
+      await runCli(far, ['models'], { env: { ...env, WAGGLE_ADMIN_TOKEN: 'set' } });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    const kept = 'Bearer kept';
+    expect(seen).toEqual([kept, kept, kept, undefined, undefined, 'Bearer given', 'Bearer set']);
+  });
+});
+
+it('a reader that stops reading ends it quietly', async () => {
+  const { code, stderr } = await runCli(bed.cluster.url, ['status', '--json', '--watch'], { stopReading: true });
+  expect([code, stderr]).toEqual([0, '']);
 });
 
 describe.skipIf(!hasTerminals)('waggle chat on a terminal', () => {
@@ -112,5 +225,29 @@ describe.skipIf(!hasTerminals)('waggle chat on a terminal', () => {
     await requests.waitFor((record) => record.outcome === 'client-gone');
     terminal.type(ctrlC);
     expect(await terminal.exited).toBe(0);
+  });
+
+  it('a failed question is said, forgotten, and the next one is asked', async () => {
+    const asked: string[] = [];
+    await using waggle = await serve(async (request, response) => {
+      asked.push(await readText(request));
+      response.setHeader('server', 'waggle');
+      if (asked.length === 1) response.writeHead(503).end('{"error":"no lane is free"}');
+      else response.end('{"message":{"content":"sweet"},"done":true}\n');
+    });
+    using terminal = new CliTerminal(waggle.url, ['chat', model]);
+    await terminal.shows('> ');
+    terminal.type('first\r');
+    await terminal.shows('no lane is free');
+    await terminal.shows('> ', 2);
+    terminal.type('second\r');
+    await terminal.shows('sweet');
+    await terminal.shows('> ', 3);
+    terminal.type(ctrlC);
+    expect(await terminal.exited).toBe(0);
+    expect(asked.map((body) => (JSON.parse(body) as { messages: unknown }).messages)).toEqual([
+      [{ role: 'user', content: 'first' }],
+      [{ role: 'user', content: 'second' }],
+    ]);
   });
 });

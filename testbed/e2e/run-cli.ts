@@ -12,20 +12,25 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs `waggle` to its end, with `input` as what is piped into it. */
-export async function runCli(
-  url: string,
-  args: readonly string[],
-  options: { readonly input?: string } = {},
-): Promise<CliResult> {
+interface RunOptions {
+  /** What is piped into it. */
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Closes its stdout after the first of it, as `head` does; `stdout` is empty then. */
+  readonly stopReading?: boolean;
+}
+
+/** Runs `waggle` to its end. */
+export async function runCli(url: string, args: readonly string[], options: RunOptions = {}): Promise<CliResult> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [path.join(root, 'cli/src/main.ts'), ...args], {
     cwd: root,
-    env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1' },
+    env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1', ...options.env },
   });
   child.stdin.end(options.input ?? '');
+  if (options.stopReading === true) child.stdout.once('data', () => child.stdout.destroy());
   const [stdout, stderr, code] = await Promise.all([
-    readText(child.stdout),
+    options.stopReading === true ? '' : readText(child.stdout),
     readText(child.stderr),
     new Promise<number | null>((resolve) => child.on('close', resolve)),
   ]);

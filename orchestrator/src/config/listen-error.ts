@@ -46,6 +46,8 @@ export function toListenError(
         error,
       );
     case 'EADDRNOTAVAIL':
+    case 'EINVAL':
+    case 'EAI_AGAIN':
     case 'ENOTFOUND':
       return new ListenError(keys.host, `${where.host} is no address of this machine: correct ${keys.host}`, error);
     default:
