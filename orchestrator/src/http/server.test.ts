@@ -81,7 +81,7 @@ describe('drain', () => {
     await Promise.all([drained, once(socket, 'close')]);
   });
 
-  it('cuts what takes too long', async () => {
+  it('cuts what takes too long, and says so', async () => {
     await using server = await startTestServer({ server: { drainTimeoutMs: 1_000 } });
     const reply = send(server.port, '/api/chat', { body: chat });
     const { signal } = await server.inference.asked();
@@ -89,7 +89,23 @@ describe('drain', () => {
     await server.clock.advance(1_000);
     await aborted(signal);
     expect(signal.reason).toMatchObject({ code: 'draining' });
-    await Promise.allSettled([reply, drained]);
+    const { status, text: body } = await reply;
+    expect([status, body]).toEqual([503, expect.stringContaining('shutting down')]);
+    await drained;
+  });
+
+  it('cuts those that do not even take that', async () => {
+    await using server = await startTestServer({
+      server: { drainTimeoutMs: 1_000 },
+      script: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+    });
+    const reply = send(server.port, '/api/chat', { body: chat });
+    await server.inference.asked();
+    const drained = server.http.drain();
+    await server.clock.advance(1_000);
+    await server.clock.advance(1_000);
+    await expect(reply).rejects.toThrow();
+    await drained;
   });
 });
 

@@ -64,6 +64,8 @@ export async function startHttpServer(app: ServedApp, config: ServerConfig, cloc
 /** How often node looks for clients that take too long over their headers. */
 const connectionsCheckingMs = 2_000;
 
+/** How long the word that an answer was cut may take to its client. */
+const lastWordMs = 1_000;
 /** How long connections without a request may linger once the last answer is out. */
 const lastSweepMs = 200;
 
@@ -94,7 +96,10 @@ class RunningServer implements HttpServer {
   async drain(): Promise<void> {
     const { app, clock, drainTimeoutMs } = this.#options;
     app.running.beginDrain();
-    const cut = clock.schedule(drainTimeoutMs, () => this.#cutAll());
+    let cut = clock.schedule(drainTimeoutMs, () => {
+      app.running.abortAll();
+      cut = clock.schedule(lastWordMs, () => this.#server.closeAllConnections());
+    });
     // The port stays open until the last answer is out: a client that comes now is told to try elsewhere.
     await app.running.whenEmpty();
     const closed = this.#stopListening();
