@@ -24,34 +24,35 @@ export function toBanner(facts: BannerFacts): string {
 }
 
 const shownModels = 8;
+const noEngine = [
+  '  engines     none yet: start Ollama (or vLLM, llama-server, LM Studio) and it is found within 10 s,',
+  '              or set LLAMA_BASE_URL to where one is',
+  '',
+].join('\n');
+const noLocalEngine =
+  '  engines     none yet: those of this machine are left alone, nodes bring theirs when they join\n';
 
-/** What was found on a node, one line per engine; what to do where nothing was. */
+/** What was found on a node, one line per engine; what to do where nothing was. `hasLocal`: engines of this machine are looked for. */
 export function toEngineLines(
   nodes: readonly NodeView[],
   findings: readonly { readonly url: string; readonly what: string }[],
+  hasLocal: boolean,
 ): string {
   const leftAlone = findings.map(({ url, what }) => `  left alone  ${url}: ${what}\n`).join('');
   const engines = nodes.flatMap((node) => node.engines.map((engine) => ({ node, engine })));
-  const up = engines.filter(({ engine }) => engine.report.health === 'up');
-  if (up.length === 0) {
-    return (
-      leftAlone +
-      [
-        '  engines     none yet: start Ollama (or vLLM, llama-server, LM Studio) and it is found within 10 s,',
-        '              or set LLAMA_BASE_URL to where one is',
-        '',
-      ].join('\n')
-    );
-  }
-  return `${up
+  if (engines.length === 0) return `${leftAlone}${hasLocal ? noEngine : noLocalEngine}`;
+  return `${engines
     .map(({ node, engine }) => {
+      const { kind, url, health, problem } = engine.report;
+      if (health !== 'up')
+        return `  engine      ${node.name}: ${kind} at ${url} is down: ${problem ?? 'no answer'}; it is tried again`;
       const models = engine.models.map(({ report }) => `${report.name}${report.state === 'hot' ? ' (hot)' : ''}`);
       const more = models.length > shownModels ? ` and ${models.length - shownModels} more` : '';
       const list =
         models.length === 0
           ? 'no models yet; get one with: npm run waggle -- pull NAME'
           : `${models.slice(0, shownModels).join(', ')}${more}`;
-      return `  engine      ${node.name}: ${engine.report.kind} ${engine.report.version} at ${engine.report.url}: ${list}`;
+      return `  engine      ${node.name}: ${kind} ${engine.report.version} at ${url}: ${list}`;
     })
     .join('\n')}\n${leftAlone}`;
 }

@@ -2,6 +2,7 @@ import { enableCompileCache } from 'node:module';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { isUnspecifiedHost, joinHostPort } from '@waggle/shared/addresses/hosts.ts';
+import { findLanAddress } from '@waggle/shared/addresses/lan-address.ts';
 import { formatJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
@@ -69,7 +70,7 @@ async function run(config: CompiledConfig): Promise<void> {
       clock: systemClock,
     });
     process.stdout.write(toBanner(toBannerFacts(config, started, data.path)));
-    process.stdout.write(toEngineLines(started.registry.nodes, nodes.findings));
+    process.stdout.write(toEngineLines(started.registry.nodes, nodes.findings, config.local.enabled));
     releaseWhenIdle(() => started.activity(), systemClock);
   } catch (thrown) {
     await orchestrator?.close();
@@ -81,7 +82,8 @@ async function run(config: CompiledConfig): Promise<void> {
 function toBannerFacts(config: CompiledConfig, orchestrator: Orchestrator, dataFolder: string) {
   const { server, cluster } = config;
   const host = isUnspecifiedHost(server.host) ? hostname() : server.host;
-  const address = cluster.advertise ?? `${hostname()}:${orchestrator.grpcPort}`;
+  // An address is dialled without any name service.
+  const address = cluster.advertise ?? `${findLanAddress() ?? hostname()}:${orchestrator.grpcPort}`;
   const token = orchestrator.joinToken === undefined ? '' : ` --token ${formatJoinToken(orchestrator.joinToken)}`;
   return {
     version,
