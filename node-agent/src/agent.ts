@@ -101,13 +101,15 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
 const goodbyeMaxMs = 2_000;
 
 const portsToTry = 100;
+/** Where an orchestrator on this machine listens for clients; an agent that finds its own port taken leaves it free. */
+const clientPort = 3_001;
 
 async function listen(
   options: AgentHttpOptions,
   host: string,
   { number, isChosen }: AgentConfig['port'],
 ): Promise<AgentHttp> {
-  for (let port = number; ; port++) {
+  for (let port = number; ; port += port + 1 === clientPort ? 2 : 1) {
     try {
       return await listenAgentHttp(options, host, port);
     } catch (cause) {
