@@ -103,9 +103,11 @@ export class ApiClient {
       );
     }
     const { statusCode = 0, headers } = response;
-    if (headers.server !== 'waggle') {
+    // A proxy in front names itself as the server; every answer of Waggle has an id.
+    if (headers.server !== 'waggle' && headers['x-request-id'] === undefined) {
       response.destroy();
-      throw this.#foreign(`${statusCode}${headers.server === undefined ? '' : ` from ${headers.server}`}`);
+      const { server } = headers;
+      throw this.#foreign(`${statusCode}${typeof server === 'string' ? ` from ${server}` : ''}`);
     }
     const date = Date.parse(headers.date ?? '');
     if (!Number.isNaN(date)) this.#clockSkewMs = Date.now() - date;

@@ -229,12 +229,13 @@ describe.skipIf(!hasTerminals)('waggle chat on a terminal', () => {
 
   it('a failed question is said, forgotten, and the next one is asked', async () => {
     const asked: string[] = [];
-    await using waggle = await serve(async (request, response) => {
+    const answer: (...exchange: Parameters<RequestListener>) => Promise<void> = async (request, response) => {
       asked.push(await readText(request));
       response.setHeader('server', 'waggle');
       if (asked.length === 1) response.writeHead(503).end('{"error":"no lane is free"}');
       else response.end('{"message":{"content":"sweet"},"done":true}\n');
-    });
+    };
+    await using waggle = await serve((request, response) => void answer(request, response));
     using terminal = new CliTerminal(waggle.url, ['chat', model]);
     await terminal.shows('> ');
     terminal.type('first\r');

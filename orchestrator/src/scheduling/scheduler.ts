@@ -16,6 +16,7 @@ import { MatchPass } from './match-pass.ts';
 import { ModelLoader } from './model-loader.ts';
 import { isBindable, neededCtx, type Placement } from './placement.ts';
 import { countPassedOver, Placements } from './placements.ts';
+import { isSoonServed, preferredWaitMs, startsIn } from './preferred-model.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
 import { predictDrain } from './remaining.ts';
 import { Reservations } from './reservations.ts';
@@ -39,8 +40,6 @@ const rejectedMs = 60_000;
 const lanelessMs = 1_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
-/** A job of an alias waits no longer than this in all for a model it prefers, if another of them is free. */
-const preferredWaitMs = 1_000;
 /** A model that makes room stops taking jobs until its last one should have ended, and this much longer. */
 const yieldMs = 1_000;
 
@@ -391,16 +390,4 @@ export class Scheduler implements CapacityListener {
 
 function noteExcluded({ candidates }: Decision, excluded: Set<Exclusion>): void {
   for (const candidate of candidates) if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
-}
-
-/** The choice is as good as a free lane: there is one and a better one is waited for, or one is about to be free. */
-function isSoonServed(choice: Choice, job: HeldJob, now: number): boolean {
-  if (choice.action !== 'wait') return false;
-  return choice.leaveBy !== undefined || now + startsIn(choice) <= job.heldSince + preferredWaitMs;
-}
-
-/** Predicted milliseconds until the job could begin there. */
-function startsIn({ decision: { candidates, chosen } }: Choice): number {
-  const terms = candidates[chosen]?.terms;
-  return terms === undefined ? Number.POSITIVE_INFINITY : Math.max(terms.load, terms.wait);
 }
