@@ -100,7 +100,7 @@ describe('engines that come and go', () => {
       nodes: 0,
       orchestratorEnv: { LLAMA_BASE_URL: `http://127.0.0.1:${port}` },
     });
-    await until(async () => cluster.orchestrator.output.includes('start Ollama'));
+    await until(async () => cluster.orchestrator.output.includes('is down'));
     expect((await fetch(`${cluster.url}/health`)).status).toBe(200);
     expect((await fetch(`${cluster.url}/health/ready`)).status).toBe(503);
     await using engine = await startOllamaEngine({ models: [words], port });
