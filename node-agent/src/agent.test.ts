@@ -64,6 +64,17 @@ describe('an agent', () => {
     expect(printed).toContain(`http://127.0.0.1:${agent.httpPort}/health`);
   });
 
+  // Any address of the loopback network reaches a port that is open on every interface.
+  test.runIf(process.platform === 'linux')(
+    'is reached from this machine only, unless it waits for an invitation',
+    async () => {
+      const reach = (agent: Agent) => fetch(`http://127.0.0.2:${agent.httpPort}/health`);
+      await expect(reach(await start({ orchestrator: '127.0.0.1:1' }))).rejects.toThrow('fetch failed');
+      await expect(reach(await start())).rejects.toThrow('fetch failed');
+      expect((await reach(await start({ token: makeJoinToken() }))).status).toBe(200);
+    },
+  );
+
   test('has the same id after a restart, and another name beside a second one', async () => {
     const first = await start();
     const second = await start();
