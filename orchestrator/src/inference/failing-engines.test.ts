@@ -43,6 +43,20 @@ describe('an engine that fails at once', () => {
     expect(given()).toBe(before);
   });
 
+  it('is not what lanes are that break: they say nothing of the engine', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a');
+    for (let count = 0; count < 6; count++) {
+      bed.run();
+      node.closeLane(node.busyLane);
+      node.openLane();
+      await settled();
+      for (const lane of node.busy) lane.finish({ usage });
+      await settled();
+    }
+    expect(bed.cluster.placement('a').breaker).toBe('closed');
+  });
+
   it('is told at once where it is the only one', async () => {
     const bed = new InferenceBed();
     const node = bed.cluster.join('bad');
