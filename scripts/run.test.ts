@@ -49,6 +49,7 @@ test('gives the program a PATH on which node is the one it runs on', async () =>
   expect(await ended(child)).toEqual({ code: 0, signal: null });
 });
 
+// Windows has no signals, and another way to tell that npm has died: the launcher's own tests of both need a POSIX shell.
 test.skipIf(isWindows)('dies of the signal its program died of', async () => {
   const program = await writeProgram('killed.ts', [`process.kill(process.pid, 'SIGKILL');`]);
   expect(await ended(spawn(process.execPath, [launcher, program]))).toEqual({ code: null, signal: 'SIGKILL' });

@@ -175,7 +175,7 @@ describe('the address', () => {
     }
   });
 
-  // 0.0.0.0 leads to this machine where the system lets it, and is no loopback address.
+  // 0.0.0.0 leads to this machine and is no loopback address; Windows does not let it be dialled.
   it.skipIf(process.platform === 'win32')('decides whether the token of this machine is sent', async () => {
     const seen: (string | undefined)[] = [];
     await using stranger = await serve((request, response) => {
@@ -206,6 +206,7 @@ it('a reader that stops reading ends it quietly', async () => {
   expect([code, stderr]).toEqual([0, '']);
 });
 
+// Needs util-linux, which plays the terminal; the other tests run everywhere.
 describe.skipIf(!hasTerminals)('waggle chat on a terminal', () => {
   const ctrlC = '\x03';
 

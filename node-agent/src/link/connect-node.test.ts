@@ -259,7 +259,7 @@ describe('lanes', () => {
     lane.say(bind(1));
     (await host.jobs.next()).end();
     lane.say(bind(2, 'abc', 6));
-    lane.say(encodeBodyPart(1, Buffer.from('XXX')));
+    lane.say(encodeBodyPart(1, Buffer.from('old')));
     lane.say(encodeCancel(1));
     lane.say(encodeBodyPart(2, Buffer.from('def')));
     const job = await host.jobs.next();

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
@@ -48,13 +48,10 @@ test('it is made once, with a token and an id that stay', () => {
   expect(data).toMatchObject(first);
 });
 
-test.skipIf(isWindows)('nobody else may read it, also after a careless copy', () => {
+// Windows has no file modes; there the folder of the user protects it.
+test.skipIf(isWindows)('nobody else may read the folder or the token', () => {
   open()[Symbol.dispose]();
   expect([modeOf('.'), modeOf('admin-token')]).toEqual(['700', '600']);
-  chmodSync(path.join(folder, 'admin-token'), 0o644);
-  using data = open();
-  expect(modeOf('admin-token')).toBe('600');
-  expect(data).toBeDefined();
 });
 
 test('one process has it', () => {

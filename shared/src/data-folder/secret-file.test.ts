@@ -38,6 +38,7 @@ test('one of another form is made again where the caller says so', () => {
   expect(readFileSync(file, 'utf8')).toBe('id\n');
 });
 
+// Windows has no file modes; there the folder of the user protects it.
 test.skipIf(process.platform === 'win32')('nobody else may read it, also after a careless copy', () => {
   const mode = () => (statSync(file).mode & 0o777).toString(8);
   readOrMakeSecret(file, () => 'x');

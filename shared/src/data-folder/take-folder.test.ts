@@ -54,6 +54,7 @@ test('a name that is too long is told in words', () => {
   expect(failure(path.join(base, ...Array.from({ length: 3_000 }, () => 'nn')))).toContain('its name is too long');
 });
 
+// Windows lets only administrators make links.
 test.skipIf(isWindows)('links that go round in a circle, or nowhere, are told in words', () => {
   symlinkSync('round', path.join(base, 'round'));
   expect(failure(path.join(base, 'round', 'x'))).toContain('its links go round in a circle');
