@@ -26,15 +26,42 @@ const json =
     response.end(JSON.stringify(body));
   };
 
-test('an Ollama', async () => {
-  expect(await identifyAt('ollama', json(200, { version: '0.34.2' }))).toEqual({ kind: 'engine' });
+const page =
+  (status: number, title: string, headers: Record<string, string> = {}): RequestListener =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', ...headers });
+    response.end(`<!doctype html><html><head><title>${title}</title></head></html>`);
+  };
+
+/** Other answers for some paths. */
+const at =
+  (paths: Record<string, RequestListener>, otherwise: RequestListener): RequestListener =>
+  (request, response) =>
+    (paths[request.url ?? ''] ?? otherwise)(request, response);
+
+const noBody: RequestListener = (_request, response) => void response.writeHead(403).end();
+
+test.each([
+  ['', json(200, { version: '0.34.2' })],
+  ['that does not know the name of its host', noBody],
+])('an Ollama %s', async (_name, listener) => {
+  expect(await identifyAt('ollama', listener)).toEqual({ kind: 'engine' });
 });
+
+/** As vLLM with --api-key: the key is wanted below /v1 only. */
+const unauthorized = json(401, { error: 'Unauthorized' });
+const plain =
+  (text: string): RequestListener =>
+  (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(text);
+  };
 
 test.each([
   ['with models', json(200, { object: 'list', data: [{ id: 'm' }] })],
   ['without any', json(200, { object: 'list', data: null })],
   ['that loads its model', json(503, { error: { message: 'Loading model' } })],
-  ['that wants a key', json(401, { error: 'unauthorized' })],
+  ['that wants a key', at({ '/v1/models': unauthorized, '/version': json(200, { version: '0.33.0' }) }, noBody)],
+  ['that wants a key, by its metrics', at({ '/metrics': plain('vllm:num_requests_running 0') }, unauthorized)],
 ])('an OpenAI-compatible server %s', async (_name, listener) => {
   expect(await identifyAt('openai', listener)).toEqual({ kind: 'engine' });
 });
@@ -49,18 +76,44 @@ test('Waggle is never taken for an engine', async () => {
   }
 });
 
-test('a web page is named by its title', async () => {
-  const page: RequestListener = (_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/html' });
-    response.end('<!doctype html><html><head><title>Open WebUI</title></head></html>');
-  };
-  expect(await identifyAt('openai', page)).toEqual({ kind: 'other', what: 'a web page ("Open WebUI")' });
+test.each([
+  ['a web page', page(200, 'Open WebUI'), 'a web page ("Open WebUI")'],
+  ['a page behind an API', at({ '/': page(200, 'Home') }, json(404, {})), 'a web page ("Home")'],
+  ['another server', json(404, { detail: 'Not Found' }, { server: 'uvicorn' }), 'another server (uvicorn)'],
+  ['a page that says nothing', page(200, ' '), 'a web page'],
+  ['a page that is away', page(503, 'Down for maintenance'), 'a web page ("Down for maintenance")'],
+  ['an API that is away', json(503, { error: { message: 'no upstream' } }), 'another server'],
+  ['JSON with data', json(200, { data: [1, 2] }), 'another server'],
+  ['an object called data', json(200, { object: 'list', data: { id: 'x' } }), 'another server'],
+  ['data of something else', json(200, { data: [{ name: 'ann' }] }), 'another server'],
+  ['no data', json(200, { data: [] }), 'another server'],
+])('%s is named and left alone', async (_name, listener, what) => {
+  expect(await identifyAt('openai', listener)).toEqual({ kind: 'other', what });
 });
 
-test('another server is named by its header', async () => {
-  const other = json(404, { detail: 'Not Found' }, { server: 'uvicorn' });
-  expect(await identifyAt('openai', other)).toEqual({ kind: 'other', what: 'another server (uvicorn)' });
-});
+test.each([
+  ['openai', page(401, 'Sign in'), 'a web page ("Sign in"), which wants a login or a key; '],
+  ['openai', page(403, 'Forbidden'), 'a web page ("Forbidden"), which wants'],
+  [
+    'openai',
+    json(401, { detail: 'Not authenticated' }, { server: 'uvicorn' }),
+    'another server (uvicorn), which wants',
+  ],
+  [
+    'openai',
+    at({ '/version': json(200, { version: '1.0', commit: 'x' }) }, unauthorized),
+    'another server, which wants',
+  ],
+  ['ollama', page(401, 'Sign in'), 'a web page ("Sign in"), which wants'],
+  ['ollama', page(403, 'Forbidden'), 'a web page ("Forbidden"), which wants'],
+  ['ollama', json(200, { version: 'main' }), 'another server'],
+] as const)(
+  '%s: a login is named and left alone, and what to do if it is an engine',
+  async (dialect, listener, words) => {
+    const answerer = await identifyAt(dialect, listener);
+    expect(answerer).toEqual({ kind: 'other', what: expect.stringContaining(words) });
+  },
+);
 
 test('nobody', async () => {
   const url = 'http://127.0.0.1:1';

@@ -1,7 +1,10 @@
 import type { Clock } from '@waggle/shared/observing/clock.ts';
-import { askProbe, toJson } from '../engines/ask-json.ts';
+import { askAnybody, isRejection, toJson } from '../engines/ask-json.ts';
 import { EngineProblem } from '../engines/engine-problem.ts';
 import { toText } from '../engines/json-facts.ts';
+import { readModelList } from '../engines/openai-compatible/model-list.ts';
+import { toServerPaths } from '../engines/openai-compatible/paths.ts';
+import type { EngineReply } from '../engines/transport/ask-engine.ts';
 import { EngineHttp } from '../engines/transport/engine-http.ts';
 import type { EngineAddress } from './engine-address.ts';
 
@@ -14,45 +17,59 @@ export type Answerer =
 
 /** Looks who answers at an address where an engine of that dialect may be. */
 export async function identify(address: EngineAddress, clock: Clock, signal: AbortSignal): Promise<Answerer> {
-  const { origin, pathname } = new URL(address.url);
+  const { origin, api, root } = toServerPaths(address.url);
   const http = new EngineHttp({ origin, apiKey: address.apiKey, clock });
-  const prefix = pathname === '/' ? '' : pathname;
+  const ask = (path: string) => askAnybody(http, path, signal);
   try {
-    const reply = await askProbe(http, prefix + (address.dialect === 'ollama' ? '/api/version' : '/models'), signal);
-    const body = toJson(reply);
-    const isEngine =
-      address.dialect === 'ollama'
-        ? toText(body?.['version']) !== undefined
-        : Array.isArray(body?.['data']) || body?.['data'] === null;
-    // A llama-server that loads its model has no list yet.
-    if (isEngine || (address.dialect === 'openai' && reply.status === 503)) return { kind: 'engine' };
-    return { kind: 'other', what: await describe(http, reply.headers['content-type'], signal) };
+    const isOllama = address.dialect === 'ollama';
+    const reply = await ask(isOllama ? `${api}/api/version` : `${api}/models`);
+    const isEngine = isOllama ? answersAsOllama(reply) : await answersAsServer(reply, (path) => ask(root + path));
+    return isEngine ? { kind: 'engine' } : { kind: 'other', what: await describe(reply, ask) };
   } catch (thrown) {
     if (!(thrown instanceof EngineProblem)) throw thrown;
-    switch (thrown.kind) {
-      case 'refused':
-      case 'no-answer':
-        return { kind: 'nobody' };
-      case 'rejected':
-        return { kind: 'engine' };
-      case 'waggle':
-      case 'not-an-engine':
-      case 'loading':
-        return { kind: 'other', what: thrown.message };
-    }
+    const isSilent = thrown.kind === 'refused' || thrown.kind === 'no-answer';
+    return isSilent ? { kind: 'nobody' } : { kind: 'other', what: thrown.message };
   } finally {
     await http.close();
   }
 }
 
-/** What a person would recognise it by: the title of its page, else its server header. */
-async function describe(http: EngineHttp, contentType: unknown, signal: AbortSignal): Promise<string> {
-  const page = await askProbe(http, '/', signal).catch(() => undefined);
-  const title = /<title[^>]*>([^<]{1,80})<\/title>/i
-    .exec(page?.body.subarray(0, 65_536).toString('utf8') ?? '')?.[1]
-    ?.trim();
-  if (title) return `a web page ("${title}")`;
-  const server = page?.headers['server'];
-  if (typeof server === 'string') return `another server (${server.slice(0, 60)})`;
-  return typeof contentType === 'string' && contentType.startsWith('text/html') ? 'a web page' : 'another server';
+type Ask = (path: string) => Promise<EngineReply>;
+
+function answersAsOllama(reply: EngineReply): boolean {
+  // An Ollama refuses names of its host that it does not know, without a word.
+  if (reply.status === 403) return reply.body.length === 0;
+  return /^\d+\.\d+/.test(toText(toJson(reply)?.['version']) ?? '');
+}
+
+async function answersAsServer(reply: EngineReply, ask: Ask): Promise<boolean> {
+  return readModelList(reply) !== undefined || (isRejection(reply) && isJson(reply) && isVllm(ask));
+}
+
+/** A vLLM that wants a key wants it below `/v1` only. */
+async function isVllm(ask: Ask): Promise<boolean> {
+  const [version, metrics] = await Promise.all([ask('/version'), ask('/metrics')]);
+  const told = toJson(version) ?? {};
+  if (Object.keys(told).length === 1 && /^\d+\.\d+/.test(toText(told['version']) ?? '')) return true;
+  return metrics.status === 200 && metrics.body.includes('vllm:');
+}
+
+function isJson({ headers }: EngineReply): boolean {
+  return /\bjson\b/i.test(String(headers['content-type']));
+}
+
+/** What a person would recognise it by, and what to do where it may be an engine all the same. */
+async function describe(reply: EngineReply, ask: Ask): Promise<string> {
+  const isPage = String(reply.headers['content-type']).startsWith('text/html');
+  const name = nameOf(isPage ? reply : await ask('/').catch(() => reply)) ?? (isPage ? 'a web page' : 'another server');
+  if (!isRejection(reply)) return name;
+  return `${name}, which wants a login or a key; if it is an engine, name it in config.yaml with its apiKeyEnv`;
+}
+
+/** By the title of its page, else its server header. */
+function nameOf({ headers, body }: EngineReply): string | undefined {
+  const [, title] = /<title[^>]*>([^<]{1,80})<\/title>/i.exec(body.subarray(0, 65_536).toString('utf8')) ?? [];
+  if (title?.trim()) return `a web page ("${title.trim()}")`;
+  const server = headers['server'];
+  return typeof server === 'string' ? `another server (${server.slice(0, 60)})` : undefined;
 }

@@ -12,6 +12,27 @@ export async function askProbe(
   signal: AbortSignal,
   body?: JsonObject,
 ): Promise<EngineReply> {
+  const reply = await askAnybody(http, path, signal, body);
+  if (isRejection(reply)) {
+    throw new EngineProblem(
+      'rejected',
+      `the engine answers ${reply.status}: it wants another API key, or none of this host`,
+    );
+  }
+  return reply;
+}
+
+export function isRejection({ status }: Pick<EngineReply, 'status'>): boolean {
+  return status === 401 || status === 403;
+}
+
+/** Asks who need not be an engine: whatever it answers is the caller's, unless it is Waggle. Rejects with an EngineProblem. */
+export async function askAnybody(
+  http: EngineHttp,
+  path: string,
+  signal: AbortSignal,
+  body?: JsonObject,
+): Promise<EngineReply> {
   const request: EngineRequest =
     body === undefined ? { method: 'GET', path } : { method: 'POST', path, body: Buffer.from(JSON.stringify(body)) };
   const reply = await askEngine(http, request, signal).catch((thrown: unknown) => {
@@ -19,12 +40,6 @@ export async function askProbe(
   });
   if (isFromWaggle(reply.headers)) throw new EngineProblem('waggle', waggleWords);
   if (reply.status === loopDetected) throw new EngineProblem('waggle', loopWords);
-  if (reply.status === 401 || reply.status === 403) {
-    throw new EngineProblem(
-      'rejected',
-      `the engine answers ${reply.status}: it wants another API key, or none of this host`,
-    );
-  }
   return reply;
 }
 

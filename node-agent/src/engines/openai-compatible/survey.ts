@@ -1,8 +1,9 @@
-import { askObject, askProbe, toJson } from '../ask-json.ts';
+import { askObject, askProbe } from '../ask-json.ts';
 import type { EngineProbe, EngineSurvey, SlotSettings } from '../engine.ts';
 import { EngineProblem } from '../engine-problem.ts';
 import { type JsonObject, toCount, toNumber, toObjects, toText } from '../json-facts.ts';
 import type { EngineHttp } from '../transport/engine-http.ts';
+import { readModelList } from './model-list.ts';
 import { toModelReports } from './models.ts';
 import type { ServerPaths } from './paths.ts';
 import { countRunning } from './running-jobs.ts';
@@ -88,12 +89,10 @@ export class OpenAiProbe implements EngineProbe {
   async #list(signal: AbortSignal): Promise<readonly JsonObject[]> {
     const { http, paths } = this.#deps;
     const reply = await askProbe(http, `${paths.api}/models`, signal);
-    if (reply.status === 503) throw new EngineProblem('loading', 'it is loading its model');
-    const body = toJson(reply);
-    if (body === undefined || !('data' in body)) {
-      throw new EngineProblem('not-an-engine', `${paths.api}/models gives no list of models (status ${reply.status})`);
-    }
-    return toObjects(body['data']);
+    const listed = readModelList(reply);
+    if (listed === 'loading') throw new EngineProblem('loading', 'it is loading its model');
+    if (listed !== undefined) return listed;
+    throw new EngineProblem('not-an-engine', `${paths.api}/models gives no list of models (status ${reply.status})`);
   }
 
   #remember(listed: readonly JsonObject[]): void {
