@@ -1,5 +1,5 @@
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
-import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
+import { HandClock, settled } from '@waggle/shared/testing/hand-clock.ts';
 import { beforeEach, expect, test } from 'vitest';
 import { defaultOllamaUrl } from './candidates.ts';
 import type { EngineAddress } from './engine-address.ts';
@@ -7,7 +7,7 @@ import { EngineDiscovery } from './engine-discovery.ts';
 import type { Answerer } from './identify.ts';
 
 let clock: HandClock;
-let answers: Map<string, Answerer>;
+let answers: Map<string, Answerer | Promise<Answerer>>;
 let found: string[];
 let asked: string[];
 
@@ -16,7 +16,11 @@ beforeEach(() => {
   answers = new Map();
   found = [];
   asked = [];
+  surveyed = undefined;
 });
+
+/** What `found` waits for. */
+let surveyed: Promise<void> | undefined;
 
 function discover(...urls: string[]): EngineDiscovery {
   return new EngineDiscovery({
@@ -26,7 +30,10 @@ function discover(...urls: string[]): EngineDiscovery {
       return answers.get(url) ?? { kind: 'nobody' };
     },
     ownAddresses: () => new Set(['desk']),
-    found: async ({ url }) => void found.push(url),
+    found: async ({ url }) => {
+      found.push(url);
+      await surveyed;
+    },
     clock,
     logger: silentLogger,
   });
@@ -41,6 +48,27 @@ test('finds an engine that starts later within five seconds, and adds it once', 
   expect(found).toEqual([url]);
   await clock.advance(60_000);
   expect(found).toEqual([url]);
+});
+
+test('a port that takes connections and never answers is not waited for, the models of an engine are', async () => {
+  const [engine, silent] = ['http://127.0.0.1:11434', 'http://127.0.0.1:8080/v1'];
+  const [late, survey] = [Promise.withResolvers<Answerer>(), Promise.withResolvers<void>()];
+  answers.set(engine, { kind: 'engine' }).set(silent, late.promise);
+  surveyed = survey.promise;
+  let hasStarted = false;
+  void discover(engine, silent)
+    .start()
+    .then(() => {
+      hasStarted = true;
+    });
+  await clock.advance(1_000);
+  expect([found, hasStarted]).toEqual([[engine], false]);
+  survey.resolve();
+  await settled();
+  expect(hasStarted).toBe(true);
+  late.resolve({ kind: 'engine' });
+  await settled();
+  expect(found).toEqual([engine, silent]);
 });
 
 test('two addresses of one engine are one', async () => {

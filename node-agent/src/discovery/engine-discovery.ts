@@ -23,6 +23,8 @@ export interface Finding {
 
 const lookEveryMs = 5_000;
 const answerMaxMs = 2_000;
+/** An engine of this machine says at once that it is one, whatever it does; its models are waited for. */
+const startMaxMs = 500;
 
 /**
  * Looks for local engines, again and again. An engine that was found stays: whether it is up is its monitor's to say. What
@@ -33,6 +35,8 @@ export class EngineDiscovery {
   readonly #candidates: EngineAddress[];
   readonly #taken = new Set<string>();
   readonly #findings = new Map<string, Finding>();
+  /** Engines that were found and are asked for the first time. */
+  readonly #asked: Promise<void>[] = [];
   readonly #closing = new AbortController();
   #cancelTimer = () => {};
 
@@ -45,9 +49,14 @@ export class EngineDiscovery {
     return [...this.#findings.values()];
   }
 
-  /** Resolves when every candidate was looked at once. */
+  /** Resolves when every candidate was looked at once; one that does not answer at first is looked at meanwhile. */
   async start(): Promise<void> {
-    await this.#look();
+    const { promise: enough, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#deps.clock.schedule(startMaxMs, resolve);
+    void this.#look().then(resolve);
+    await enough;
+    cancel();
+    await Promise.allSettled(this.#asked.splice(0));
   }
 
   stop(): void {
@@ -77,7 +86,9 @@ export class EngineDiscovery {
       if (answerer.kind === 'engine') {
         this.#taken.add(key);
         this.#findings.delete(key);
-        await found(candidate);
+        const asked = found(candidate);
+        this.#asked.push(asked);
+        await asked;
       } else if (answerer.kind === 'nobody') {
         this.#findings.delete(key);
       } else {
