@@ -13,6 +13,7 @@ import { toBanner, toEngineLines } from './banner.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
 import { openDataFolder } from './config/data-folder.ts';
+import { prepareLogFile } from './config/log-file.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readConfig } from './config/read-config.ts';
 import type { LocalNodes } from './in-process/local-nodes.ts';
@@ -33,6 +34,7 @@ try {
 }
 
 async function run(config: CompiledConfig): Promise<void> {
+  prepareLogFile(config);
   const data = openDataFolder(config.data);
   // What comes next is most of the program: compiled once, it starts in half the time from then on. It is loaded here because
   // --help, and what is wrong with the configuration, are to answer at once.

@@ -10,7 +10,7 @@ import { ConfigError } from './config/config-error.ts';
 import type { DataFolder } from './config/data-folder.ts';
 import { resolveJoinToken } from './config/join-token.ts';
 import { KnownNodesFile } from './config/known-nodes.ts';
-import { grpcKeys, toListenError } from './config/listen-error.ts';
+import { grpcKeys, httpKeys, type ListenKeys, toListenError } from './config/listen-error.ts';
 import { toLabels } from './config/node-labels.ts';
 import { Inviter } from './grpc/inviter.ts';
 import { startGrpcServer } from './grpc/start-grpc-server.ts';
@@ -52,7 +52,9 @@ export interface Orchestrator {
 export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchestrator> {
   const { config, data, logger, clock, version } = deps;
   const { limits, server, cluster } = config;
-  const registry = new NodeRegistry({ clock, logger, maxNodes: limits.nodes });
+  const ownNames = config.nodes.filter((node) => node.kind === 'engine').map(({ name }) => name);
+  if (config.local.enabled) ownNames.push(config.local.name);
+  const registry = new NodeRegistry({ clock, logger, maxNodes: limits.nodes, ownNames });
   const aliases = new Map(Object.entries(config.aliases));
   const scheduler = new Scheduler({
     registry,
@@ -73,7 +75,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   const awaited = new AwaitedNodes({
     cluster: registry,
     known: new KnownNodesFile(data.path, logger),
-    ownNodes: config.nodes.filter((node) => node.kind === 'engine').length + (config.local.enabled ? 1 : 0),
+    ownNodes: ownNames.length,
     isInviting: () => isInviting(),
     clock,
   });
@@ -93,6 +95,9 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   new Prober({ scheduler, clock, logger }).start();
 
   const joinToken = resolveJoinToken(cluster, data);
+  const inWords = (where: { readonly host: string; readonly port: number }, keys: ListenKeys) => (thrown: unknown) => {
+    throw toListenError(thrown, where, { keys, sources: config.sources });
+  };
   const grpc = await startGrpcServer(
     {
       host: cluster.host,
@@ -105,9 +110,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
       clock,
     },
     registry,
-  ).catch((thrown: unknown) => {
-    throw toListenError(thrown, { host: cluster.host, port: cluster.grpcPort }, grpcKeys);
-  });
+  ).catch(inWords({ host: cluster.host, port: cluster.grpcPort }, grpcKeys));
   const inviter = new Inviter({
     agents: config.nodes
       .filter((node) => node.kind === 'agent')
@@ -137,7 +140,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   });
   let http: HttpServer;
   try {
-    http = await startHttpServer(app, server, clock);
+    http = await startHttpServer(app, server, clock).catch(inWords(server, httpKeys));
   } catch (thrown) {
     await grpc.close();
     app.dispose();

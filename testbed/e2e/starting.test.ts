@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -123,29 +124,44 @@ describe('what a person can mend is one sentence, without a stack', () => {
     expect(await refused(await toOrchestrator('no-file', undefined, args))).toContain('nowhere.yaml');
   });
 
+  it('a log file that cannot be written, by its line', async () => {
+    const config = `logging:\n  file: ${JSON.stringify(folder)}\n`;
+    const said = await refused(await toOrchestrator('no-log', config, ['--port', '0', '--grpc-port', '0']));
+    expect(said).toMatch(/no-log\.yaml:2: the log file .+ cannot be written/);
+  });
+
   it('an unknown flag', async () => {
     expect(await refused(await toOrchestrator('flag', undefined, ['--prot', '1']))).toContain('--prot');
   });
 
-  it('a busy port', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => taken.once('listening', resolve));
-    const { port } = taken.address() as { port: number };
-    const args = ['--port', String(port), '--grpc-port', String(await freePort())];
-    const said = await refused(await toOrchestrator('busy-port', undefined, args));
-    expect(said).toContain('server.port');
-    expect(said).toContain(String(port));
-    taken.close();
-  });
+  describe('a busy port', () => {
+    const taken = createServer();
+    let port: number;
 
-  it('a busy gRPC port', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => taken.once('listening', resolve));
-    const { port } = taken.address() as { port: number };
-    const args = ['--port', String(await freePort()), '--grpc-port', String(port)];
-    const said = await refused(await toOrchestrator('busy-grpc-port', undefined, args));
-    expect(said).toMatch(/grpc-?port/i);
-    taken.close();
+    beforeAll(async () => {
+      taken.listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      ({ port } = taken.address() as { port: number });
+    });
+    afterAll(() => void taken.close());
+
+    it('of the command line, by its flag', async () => {
+      const args = ['--port', String(port), '--grpc-port', '0'];
+      const said = await refused(await toOrchestrator('busy-port', undefined, args));
+      expect(said).toMatch(`--port: 127.0.0.1:${port} is taken by another program: choose another server.port`);
+    });
+
+    it('of the file, by its line', async () => {
+      const config = `server:\n  port: ${port}\ncluster: { grpcPort: 0 }\n`;
+      const said = await refused(await toOrchestrator('busy-port-of-file', config, []));
+      expect(said).toMatch(`busy-port-of-file.yaml:2: 127.0.0.1:${port} is taken`);
+    });
+
+    it('for agents', async () => {
+      const config = `server: { port: 0 }\ncluster:\n  grpcPort: ${port}\n`;
+      const said = await refused(await toOrchestrator('busy-grpc-port', config, []));
+      expect(said).toMatch(/busy-grpc-port\.yaml:3: .*cluster\.grpcPort/);
+    });
   });
 });
 

@@ -59,6 +59,34 @@ describe('readAgentConfig', () => {
     expect(run([], environment)).toMatchObject({ orchestrator: 'old:1', port: { number: 3100, isChosen: true } });
   });
 
+  test('each flag has a variable of its name, which beats that of others', () => {
+    const environment = {
+      PORT: '3100',
+      WAGGLE_PORT: '3101',
+      WAGGLE_NAME: 'attic',
+      WAGGLE_LOG_LEVEL: 'debug',
+      WAGGLE_TOKEN: 'K10::0123456789abcdef',
+      WAGGLE_JOIN_TOKEN: 'K10::fedcba9876543210',
+      WAGGLE_DRAIN_TIMEOUT: '5',
+    };
+    expect(run([], environment)).toMatchObject({
+      port: { number: 3101 },
+      name: { text: 'attic', isChosen: true },
+      logLevel: 'debug',
+      token: { secret: '0123456789abcdef' },
+      drainMaxMs: 5_000,
+      notices: [],
+    });
+    expect(run([], { WAGGLE_JOIN_TOKEN: 'K10::fedcba9876543210' }).token?.secret).toBe('fedcba9876543210');
+    expect(() => run([], { WAGGLE_LOG_LEVEL: 'loud' })).toThrow('WAGGLE_LOG_LEVEL must be one of');
+  });
+
+  test('a variable that is not read is noticed', () => {
+    expect(run([], { WAGGLE_ORCHESTRATER: 'x:1' }).notices).toEqual([
+      'WAGGLE_ORCHESTRATER is not read; did you mean WAGGLE_ORCHESTRATOR?',
+    ]);
+  });
+
   test('an empty variable counts as absent', () => {
     expect(run([], { PORT: '', LLAMA_BASE_URL: ' ', OLLAMA_HOST: '' })).toEqual(run());
   });

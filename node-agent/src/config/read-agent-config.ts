@@ -6,6 +6,7 @@ import { type JoinToken, parseJoinToken } from '@waggle/shared/cluster/join-toke
 import { defaultDataFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
 import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import type { LogLevel } from '@waggle/shared/observing/logger.ts';
+import { noteUnreadVariables, readVariable } from '@waggle/shared/process/variables.ts';
 import type { EngineSource } from '../create-node.ts';
 import type { AgentConfigOutcome, AgentInputs } from './agent-config.ts';
 
@@ -45,9 +46,9 @@ Examples:
   npm run agent -- --orchestrator 192.168.1.2:${orchestratorPort} --token K10::…
   npm run agent -- --name attic --drain-timeout 120      wait to be invited
 
-Environment: PORT, HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else Ollama),
-QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH,
-WAGGLE_ORCHESTRATOR, WAGGLE_JOIN_TOKEN, WAGGLE_DATA, WAGGLE_DRAIN_TIMEOUT.
+Environment: each flag as WAGGLE_<FLAG> (WAGGLE_ORCHESTRATOR, WAGGLE_TOKEN or WAGGLE_JOIN_TOKEN, …: a token there is seen by nobody
+who lists processes), PORT, HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else
+Ollama), QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH.
 `;
 
 /**
@@ -59,33 +60,32 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
   const flags = parseFlags(inputs.argv);
   if (flags.help === true) return { kind: 'help', text: helpText };
   if (flags.version === true) return { kind: 'version' };
-  // An empty variable counts as absent: compose files pass on what is not set that way.
-  const variable = (name: string) => inputs.environment[name]?.trim() || undefined;
-  const pick = (flag: keyof typeof flags, name?: string): Setting | undefined => {
-    const written = flags[flag];
-    if (typeof written === 'string') return { source: `--${flag}`, text: written.trim() };
-    const text = name === undefined ? undefined : variable(name);
-    return text === undefined || name === undefined ? undefined : { source: name, text };
-  };
+  const variable = (name: string) => readVariable(inputs.environment, name);
   const environment = (name: string): Setting | undefined => {
     const text = variable(name);
     return text === undefined ? undefined : { source: name, text };
   };
+  const pick = (flag: keyof typeof options, other?: string): Setting | undefined => {
+    const written = flags[flag];
+    if (typeof written === 'string') return { source: `--${flag}`, text: written.trim() };
+    return environment(toVariable(flag)) ?? (other === undefined ? undefined : environment(other));
+  };
   const port = pick('port', 'PORT');
   const name = pick('name');
-  const data = pick('data', 'WAGGLE_DATA');
-  const notices =
-    variable('MONGODB_URI') === undefined ? [] : ['MONGODB_URI is not used yet: an agent keeps nothing in a database.'];
+  const data = pick('data');
+  const notices = noteUnreadVariables(inputs.environment, Object.keys(options).map(toVariable));
+  if (variable('MONGODB_URI') !== undefined)
+    notices.push('MONGODB_URI is not used yet: an agent keeps nothing in a database.');
   return {
     kind: 'run',
     config: {
-      orchestrator: toAddress(pick('orchestrator', 'WAGGLE_ORCHESTRATOR')),
+      orchestrator: toAddress(pick('orchestrator')),
       token: toToken(pick('token', 'WAGGLE_JOIN_TOKEN')),
       name: { text: name === undefined ? toName(inputs.hostName) : checkName(name), isChosen: name !== undefined },
       data: { folder: toFolder(data, inputs), isChosen: data !== undefined },
       port: { number: port === undefined ? ownPort : toInteger(port, 0, 65_535), isChosen: port !== undefined },
       host: variable('HOST'),
-      drainMaxMs: toDrainMs(pick('drain-timeout', 'WAGGLE_DRAIN_TIMEOUT')),
+      drainMaxMs: toDrainMs(pick('drain-timeout')),
       logLevel: toLogLevel(pick('log-level')),
       engines: toEngines(environment('LLAMA_BASE_URL'), environment('OLLAMA_HOST')),
       settings: {
@@ -104,6 +104,11 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
 interface Setting {
   readonly source: string;
   readonly text: string;
+}
+
+/** `log-level` → `WAGGLE_LOG_LEVEL`. */
+function toVariable(flag: string): string {
+  return `WAGGLE_${flag.replaceAll('-', '_').toUpperCase()}`;
 }
 
 function parseFlags(argv: readonly string[]) {

@@ -1,5 +1,5 @@
 import type { Clock } from '@waggle/shared/observing/clock.ts';
-import type { ClusterView } from './views.ts';
+import { type ClusterView, inProcess } from './views.ts';
 
 /** Remembers over a restart which nodes there were. */
 export interface KnownNodes {
@@ -22,7 +22,6 @@ export interface AwaitedNodesDeps {
 const keepEveryMs = 1_000;
 /** Nodes known from before have come back by then, or are not counted on any more. */
 const returnMaxMs = 5_000;
-const inProcess = 'in-process';
 
 /** Which nodes are missing that should be there: asked by who does not find a model just after the start. */
 export class AwaitedNodes {

@@ -1,7 +1,9 @@
+import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../testing/fake-cluster.ts';
 import { FakeLane, FakeLink } from '../testing/fake-link.ts';
 import { toEngineReport, toModelReport, toNodeReport } from '../testing/reports.ts';
+import { NodeRegistry } from './node-registry.ts';
 
 describe('NodeRegistry', () => {
   it('finds places by any spelling of a model', () => {
@@ -28,6 +30,14 @@ describe('NodeRegistry', () => {
     const twin = Object.assign(new FakeLink('a'), { identity: { ...new FakeLink('a').identity, nodeId: 'other' } });
     const refusal = cluster.registry.joined(twin, toNodeReport());
     expect(refusal).toMatchObject({ reason: 'same-name', message: expect.stringContaining('--name') });
+  });
+
+  it('keeps the names of its own nodes for them, whoever is quicker', () => {
+    const cluster = new FakeCluster();
+    const registry = new NodeRegistry({ clock: cluster.clock, logger: silentLogger, ownNames: ['desk'] });
+    const agent = Object.assign(new FakeLink('desk'), { address: '127.0.0.1:40000' });
+    expect(registry.joined(agent, toNodeReport())).toMatchObject({ reason: 'same-name' });
+    expect(registry.joined(new FakeLink('desk'), toNodeReport())).toBe(undefined);
   });
 
   it('keeps what was learned about a model over a reconnect and over its absence from a report', async () => {

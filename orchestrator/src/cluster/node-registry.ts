@@ -6,7 +6,7 @@ import type { ClusterEngine } from './cluster-engine.ts';
 import { ClusterNode, type GivenFacts } from './cluster-node.ts';
 import { nearestNames, toModelKey } from './model-names.ts';
 import type { ServedModel } from './served-model.ts';
-import type { ClusterView } from './views.ts';
+import { type ClusterView, inProcess } from './views.ts';
 
 /** Models of a node that left stay listed this long; what was learned about it stays until `forgetAfterMs`. */
 const listedAfterLeavingMs = 30_000;
@@ -32,14 +32,21 @@ export class NodeRegistry implements LinkEvents, ClusterView {
   readonly #places = new Map<string, readonly ServedModel[]>();
   readonly #clock: Clock;
   readonly #maxNodes: number;
+  readonly #ownNames: ReadonlySet<string>;
   readonly #logger: Logger;
   #listener: CapacityListener | undefined;
 
-  /** `maxNodes` connected nodes are taken; absent: any number. */
-  constructor(deps: { readonly clock: Clock; readonly logger: Logger; readonly maxNodes?: number }) {
+  /** `maxNodes` connected nodes are taken; absent: any number. `ownNames` are those of this process, which may still be on their way. */
+  constructor(deps: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly maxNodes?: number;
+    readonly ownNames?: readonly string[];
+  }) {
     this.#clock = deps.clock;
     this.#logger = deps.logger;
     this.#maxNodes = deps.maxNodes ?? Number.POSITIVE_INFINITY;
+    this.#ownNames = new Set(deps.ownNames);
   }
 
   listen(listener: CapacityListener): void {
@@ -98,6 +105,11 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     const { nodeId } = link.identity;
     const given = this.#given.get(nodeId);
     const name = given?.name ?? link.identity.name;
+    if (this.#ownNames.has(name) && link.address !== inProcess)
+      return {
+        reason: 'same-name',
+        message: `the orchestrator has a node of its own called ${name}; start this one with another --name.`,
+      };
     for (const other of this.#nodes.values()) {
       if (other.identity.nodeId !== nodeId && other.name === name && other.link !== undefined) {
         return {

@@ -6,6 +6,9 @@ export const nodeStates = ['active', 'suspect', 'draining', 'left'] as const;
 /** `suspect`: silent for a moment, nothing new is bound. `left`: gone; its models stay listed for a while. */
 export type NodeState = (typeof nodeStates)[number];
 
+/** The address of nodes of this very process. */
+export const inProcess = 'in-process';
+
 /** Read-only view of a node; live, never a copy. */
 export interface NodeView {
   readonly identity: NodeIdentity;

@@ -56,6 +56,29 @@ describe('agents beside a loopback gRPC port', () => {
   });
 });
 
+describe('a node with the name of this machine', () => {
+  const desk = 'nodes:\n  - engine: ollama\n    url: "http://10.0.0.1"\n    name: this-machine';
+  const agent = 'nodes: [{ name: this-machine, host: 127.0.0.1 }]';
+
+  test('is refused by its line where its engine is used from here', () => {
+    expect(refusalsOf({ file: desk })).toEqual([
+      "config.yaml:4: nodes[0] has the name of this machine's own node, which serves this machine's engines: " +
+        'give it another, or start with --no-local.',
+    ]);
+  });
+
+  test('is told, and not invited, where it is an agent', () => {
+    const { nodes, notices } = compileFake({ file: agent });
+    expect(notices).toEqual([expect.stringMatching(/^Agent this-machine cannot join: .+ --no-local\.$/)]);
+    expect(nodes).toMatchObject([{ notice: expect.stringMatching(/^cannot join: /) }]);
+  });
+
+  test('is fine where this machine is no node', () => {
+    expect(refusalsOf({ file: desk, argv: ['--no-local'] })).toEqual([]);
+    expect(compileFake({ file: agent, argv: ['--no-local'] }).nodes).toMatchObject([{ notice: undefined }]);
+  });
+});
+
 test.each([
   ['neither form', '{ name: x }', 'nodes[0] needs host (and port) of an agent, or engine and url'],
   ['an engine without an address', '{ engine: ollama }', 'nodes[0] needs url to use an engine without an agent'],

@@ -1,8 +1,15 @@
 import { parseEngineUrl } from '@waggle/shared/addresses/engine-urls.ts';
 import { isLoopbackHost, isUnspecifiedHost, joinHostPort, toDialledAddress } from '@waggle/shared/addresses/hosts.ts';
-import type { ClusterConfig, EngineNodeConfig, NodeConfig, NodeLabels, ServerConfig } from './compiled-config.ts';
+import type { Environment } from '@waggle/shared/process/variables.ts';
+import type {
+  ClusterConfig,
+  EngineNodeConfig,
+  LocalConfig,
+  NodeConfig,
+  NodeLabels,
+  ServerConfig,
+} from './compiled-config.ts';
 import type { ConfigProblem } from './config-error.ts';
-import type { Environment } from './environment.ts';
 import { ENGINE_KINDS, type ParsedConfig } from './schema.ts';
 import { type KeyPath, type Sources, showPath } from './sources.ts';
 
@@ -13,6 +20,7 @@ type NodeEntry = ParsedConfig['nodes'][number];
 export interface NodesContext {
   readonly server: ServerConfig;
   readonly cluster: ClusterConfig;
+  readonly local: LocalConfig;
   readonly environment: Environment;
   readonly sources: Sources;
   readonly problems: ConfigProblem[];
@@ -29,6 +37,10 @@ export function compileNodes(entries: readonly NodeEntry[], context: NodesContex
     if (node === undefined) return;
     const address =
       node.kind === 'agent' ? `agent ${joinHostPort(node.host, node.port).toLowerCase()}` : node.url.toLowerCase();
+    if (node.kind === 'engine' && isOwnName(node.name, context)) {
+      const problem = `${showPath(path)} has the name of this machine's own node, ${ownNameAdvice}`;
+      refuse(context, [...path, 'name'], problem, 'another name');
+    }
     for (const [what, identity] of [
       ['name', `name ${node.name.toLowerCase()}`],
       ['address', address],
@@ -64,11 +76,26 @@ function compileAgent(entry: NodeEntry, path: KeyPath, context: NodesContext): N
     return undefined;
   }
   const name = entry.name ?? toName(joinHostPort(host, port));
-  const unreachable = context.cluster.isLoopback && !isLoopbackHost(host);
-  const notice = unreachable
-    ? 'cannot join: the gRPC port is open to this machine only; set cluster.host and cluster.joinToken, or start with --lan'
-    : undefined;
-  return { kind: 'agent', name, givenName: entry.name, host, port, labels: toLabels(entry), notice };
+  const agent = { kind: 'agent', name, givenName: entry.name, host, port, labels: toLabels(entry) } as const;
+  if (isUnreachable(agent, context)) {
+    const mend = 'set cluster.host and cluster.joinToken, or start with --lan';
+    return { ...agent, notice: `cannot join: the gRPC port is open to this machine only; ${mend}` };
+  }
+  if (!isOwnName(name, context)) return { ...agent, notice: undefined };
+  const notice = `cannot join: it has the name of this machine's own node, ${ownNameAdvice}`;
+  context.notices.push(`Agent ${name} ${notice}.`);
+  return { ...agent, notice };
+}
+
+/** What a node calls itself does not count here: it takes another name where its own is in use. */
+function isOwnName(name: string, { local }: NodesContext): boolean {
+  return local.enabled && name === local.name;
+}
+const ownNameAdvice = "which serves this machine's engines: give it another, or start with --no-local";
+
+/** Agents on other machines beside a gRPC port that is open to this one only. */
+function isUnreachable({ host }: { readonly host: string }, { cluster }: NodesContext): boolean {
+  return cluster.isLoopback && !isLoopbackHost(host);
 }
 
 function compileEngine(entry: NodeEntry, path: KeyPath, context: NodesContext): EngineNodeConfig | undefined {
@@ -110,11 +137,11 @@ export function isOwnAddress(url: string, server: Pick<ServerConfig, 'host' | 'p
   return isLoopbackHost(host) && (isLoopbackHost(server.host) || isUnspecifiedHost(server.host));
 }
 
-function noteUnreachableAgents(nodes: readonly NodeConfig[], { notices }: NodesContext): void {
-  const names = nodes.filter((node) => node.kind === 'agent' && node.notice !== undefined).map(({ name }) => name);
+function noteUnreachableAgents(nodes: readonly NodeConfig[], context: NodesContext): void {
+  const names = nodes.filter((node) => node.kind === 'agent' && isUnreachable(node, context)).map(({ name }) => name);
   if (names.length === 0) return;
   const who = names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
-  notices.push(
+  context.notices.push(
     `Agents on other machines cannot join yet (${who}): the gRPC port is open to this machine only. ` +
       'Set cluster.host and cluster.joinToken, or start with --lan.',
   );

@@ -36,9 +36,12 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
   const cluster = compileCluster(parsed.cluster, context);
   refuseSharedPort(server, cluster, context);
   const { problems, notes: notices, sources, inputs } = context;
+  const { enabled, slots } = parsed.local;
+  const local = { enabled, name: inputs.hostName, slots };
   const nodes = compileNodes(parsed.nodes, {
     server,
     cluster,
+    local,
     environment: inputs.environment,
     sources,
     problems,
@@ -53,8 +56,6 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
     notices.push('mongodb is not used yet: nothing is recorded there.');
   }
   throwProblems(problems);
-  const { enabled, slots } = parsed.local;
-  const local = { enabled, slots };
   return freezeDeep({
     server,
     cluster,
@@ -66,6 +67,7 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
     local,
     discovery,
     file: loaded.file,
+    sources,
     notices,
   });
 }

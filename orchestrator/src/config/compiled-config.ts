@@ -2,6 +2,7 @@
 import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
 import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
 import type { LOG_LEVELS } from './schema.ts';
+import type { SourceLookup } from './sources.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -106,6 +107,8 @@ export interface DataConfig {
 /** This machine as a node. */
 export interface LocalConfig {
   readonly enabled: boolean;
+  /** What the node is called. */
+  readonly name: string;
   /** Undefined: what its engines can do. */
   readonly slots: number | undefined;
 }
@@ -130,6 +133,8 @@ export interface CompiledConfig {
   readonly discovery: DiscoveryConfig;
   /** Absolute path of the file that was read; undefined when there was none. */
   readonly file: string | undefined;
+  /** Who set a key, for what turns out to be wrong with it later. */
+  readonly sources: SourceLookup;
   /** Sentences to show once at start. */
   readonly notices: readonly string[];
 }

@@ -26,7 +26,10 @@ export class ConfigError extends UsageError {
     problem: ConfigProblem,
     options: { readonly also?: readonly ConfigError[]; readonly cause?: unknown } = {},
   ) {
-    super(`${problem.source}: ${problem.problem}`, { cause: options.cause });
+    // What nobody set has no place that could be named.
+    super(problem.source === 'default' ? problem.problem : `${problem.source}: ${problem.problem}`, {
+      cause: options.cause,
+    });
     this.key = problem.key;
     this.source = problem.source;
     this.expected = problem.expected;

@@ -1,22 +1,22 @@
 // Environment variables that set keys of the configuration.
+import { type Environment, noteUnreadVariables, readVariable } from '@waggle/shared/process/variables.ts';
 import type { ConfigProblem } from './config-error.ts';
+import { flagVariables } from './flags.ts';
 import { environmentName, listKeys } from './key-index.ts';
-import { nearestName } from './nearest.ts';
 import { configSchema } from './schema.ts';
 import { type Source, Sources } from './sources.ts';
 import { readYaml } from './yaml-text.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Names the configuration file when `--config` does not. */
 export const CONFIG_FILE_VARIABLE = 'WAGGLE_CONFIG';
 
-// Variables of other programs that say the same as a key of ours. WAGGLE_<KEY> beats them.
+// Variables of other programs, the agent among them, that say the same as a key of ours. WAGGLE_<KEY> beats them.
 const WELL_KNOWN: readonly (readonly [name: string, path: readonly string[]])[] = [
   ['OLLAMA_HOST', ['local', 'ollamaHost']],
   ['LLAMA_BASE_URL', ['local', 'engineUrl']],
   ['QUEUE_CONCURRENCY', ['local', 'slots']],
   ['MONGODB_URI', ['mongodb', 'uri']],
+  ['WAGGLE_JOIN_TOKEN', ['cluster', 'joinToken']],
 ];
 
 /** Ollama's own list says what else is let in, on a machine where it is set for Ollama's sake: it adds to ours and takes nothing away. */
@@ -39,16 +39,19 @@ export interface EnvironmentResult {
   readonly notices: readonly string[];
 }
 
-/** An empty variable counts as absent: compose files pass on what is not set that way. */
 export function readEnvironment(environment: Environment): EnvironmentResult {
   const values: EnvironmentValue[] = [];
   const problems: ConfigProblem[] = [];
-  const take = (name: string, path: readonly string[], { isTree = false, isAdded = false } = {}) => {
-    const written = environment[name]?.trim();
-    if (written === undefined || written === '') return;
+  const take = (
+    name: string,
+    path: readonly string[],
+    { isTree = false, isAdded = false, isOpposite = false } = {},
+  ) => {
+    const written = readVariable(environment, name);
+    if (written === undefined) return;
     const source: Source = { kind: 'environment', where: name };
     if (!isTree) {
-      values.push({ path, value: written, source, isAdded });
+      values.push({ path, value: isOpposite ? toOpposite(written) : written, source, isAdded });
       return;
     }
     const result = readYaml(written, { sourceAt: () => source, sources: new Sources(), base: path });
@@ -58,9 +61,17 @@ export function readEnvironment(environment: Environment): EnvironmentResult {
   for (const [name, path] of WELL_KNOWN) take(name, path);
   for (const [name, path] of ADDED) take(name, path, { isAdded: true });
   const settable = settableKeys();
+  const ofFlags = flagVariables().filter(({ name }) => !settable.some((key) => key.name === name));
+  for (const { name, path, isOpposite } of ofFlags) take(name, path, { isOpposite });
   for (const { name, path, isTree } of settable) take(name, path, { isTree });
-  const known = [...settable.map(({ name }) => name), CONFIG_FILE_VARIABLE];
-  return { values, problems, notices: misspelt(environment, known) };
+  const read = [...settable, ...ofFlags].map(({ name }) => name);
+  return { values, problems, notices: noteUnreadVariables(environment, [...read, CONFIG_FILE_VARIABLE]) };
+}
+
+/** `--no-local` sets `local.enabled` to false, so WAGGLE_NO_LOCAL=true does. What is neither is refused later, as it was written. */
+function toOpposite(written: string): string {
+  if (/^(?:true|1)$/i.test(written)) return 'false';
+  return /^(?:false|0)$/i.test(written) ? 'true' : written;
 }
 
 /** Keys inside list items and aliases have no variable: `models` and `nodes` are set as a whole, in YAML or JSON. */
@@ -71,15 +82,4 @@ function settableKeys() {
   return keys
     .filter((path) => !isInside(path))
     .map((path) => ({ path, name: environmentName(path), isTree: path.length === 1 && trees.has(path[0]) }));
-}
-
-function misspelt(environment: Environment, known: readonly string[]): string[] {
-  return Object.keys(environment).flatMap((name) => {
-    if (!name.startsWith('WAGGLE_') || known.includes(name)) return [];
-    const near = nearestName(
-      name.slice('WAGGLE_'.length),
-      known.map((each) => each.slice('WAGGLE_'.length)),
-    );
-    return near === undefined ? [] : [`${name} is not read; did you mean WAGGLE_${near}?`];
-  });
 }

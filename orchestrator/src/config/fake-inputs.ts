@@ -17,6 +17,7 @@ export function fakeInputs({ file, environment = {}, argv = [] }: FakeProcess = 
     environment,
     workingFolder: '/somewhere',
     homeFolder: '/home/somebody',
+    hostName: 'this-machine',
     platform: 'linux',
     readText: (path) => (path === '/somewhere/config.yaml' ? file : undefined),
   };

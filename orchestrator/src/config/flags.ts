@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
+import { nearestName } from '@waggle/shared/process/nearest-name.ts';
 import type { ConfigProblem } from './config-error.ts';
-import { nearestName } from './nearest.ts';
+import { environmentName } from './key-index.ts';
 
 interface Flag {
   readonly name: string;
@@ -101,6 +102,15 @@ function refuse(source: string, problem: string, expected: string): FlagResult {
   return { kind: 'refused', problem: { key: '', source, problem, expected } };
 }
 
+/** The variable that says the same as a flag: WAGGLE_LOG_LEVEL is `--log-level`. */
+export function flagVariables() {
+  return FLAGS.flatMap(({ name, sets }) =>
+    sets === undefined
+      ? []
+      : [{ name: environmentName(name.split('-')), path: sets.path, isOpposite: sets.to === false }],
+  );
+}
+
 /** What `--help` prints. */
 export function helpText(): string {
   const rows = FLAGS.map(({ name, short, value, help }) => ({
@@ -121,7 +131,7 @@ export function helpText(): string {
     '  npm start -- --host 0.0.0.0         let clients on other machines in',
     '  npm start -- --config lab.yaml --log-level debug',
     '',
-    'Flags beat environment variables (WAGGLE_SERVER_PORT=4000), these beat the file; config.yaml.example has every key.',
+    'Flags beat environment variables (WAGGLE_PORT=4000), these beat the file; config.yaml.example has every key.',
     '',
   ].join('\n');
 }

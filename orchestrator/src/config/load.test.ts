@@ -83,10 +83,42 @@ describe('environment', () => {
     );
   });
 
-  test('a misspelt variable is noticed, one that means something else is not', () => {
-    const environment = { WAGGLE_SERVER_PROT: '1', WAGGLE_CLUSTER_TOKEN_FILE_OF_SOMEBODY: 'x', WAGGLE_CONFIG: '' };
+  test('each flag has a variable of its name; the full name of the key beats it', () => {
+    const environment = {
+      WAGGLE_PORT: '4000',
+      WAGGLE_HOST: '::1',
+      WAGGLE_GRPC_PORT: '4001',
+      WAGGLE_LAN: '1',
+      WAGGLE_NO_LOCAL: 'true',
+      WAGGLE_LOG_LEVEL: 'debug',
+    };
+    const config = compileFake({ environment });
+    expect(config).toMatchObject({
+      server: { port: 4000, host: '::1' },
+      cluster: { grpcPort: 4001, needsMadeToken: true },
+      local: { enabled: false },
+      logging: { level: 'debug' },
+      notices: [],
+    });
+    const both = { ...environment, WAGGLE_SERVER_PORT: '5000', WAGGLE_NO_LOCAL: '0' };
+    expect(compileFake({ environment: both })).toMatchObject({ server: { port: 5000 }, local: { enabled: true } });
+    expect(compileFake({ environment: both, argv: ['--port', '6000'] }).server.port).toBe(6000);
+    expect(refusalsOf({ environment: { WAGGLE_PORT: 'x', WAGGLE_NO_LOCAL: 'maybe' } })).toEqual([
+      'WAGGLE_PORT: server.port must be a whole number from 0 to 65535, not "x".',
+      'WAGGLE_NO_LOCAL: local.enabled must be true or false, not "maybe".',
+    ]);
+  });
+
+  test('the join token may come by the name that agents know it by', () => {
+    const environment = { WAGGLE_JOIN_TOKEN: 'K10::0123456789abcdef' };
+    expect(compileFake({ environment }).cluster.joinToken?.secret).toBe('0123456789abcdef');
+  });
+
+  test('a variable that is not read is noticed, with the one that was probably meant', () => {
+    const environment = { WAGGLE_SERVER_PROT: '1', WAGGLE_TOKEN_FILE_OF_SOMEBODY: 'x', WAGGLE_CONFIG: '' };
     expect(compileFake({ environment }).notices).toEqual([
       'WAGGLE_SERVER_PROT is not read; did you mean WAGGLE_SERVER_PORT?',
+      'WAGGLE_TOKEN_FILE_OF_SOMEBODY is not read.',
     ]);
   });
 });

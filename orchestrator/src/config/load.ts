@@ -1,7 +1,8 @@
 // File, environment and flags → one tree of raw values that remembers where each came from.
 import path from 'node:path';
+import type { Environment } from '@waggle/shared/process/variables.ts';
 import { ConfigError, type ConfigProblem, throwProblems } from './config-error.ts';
-import { CONFIG_FILE_VARIABLE, type Environment, readEnvironment } from './environment.ts';
+import { CONFIG_FILE_VARIABLE, readEnvironment } from './environment.ts';
 import type { FlagValue } from './flags.ts';
 import { Sources } from './sources.ts';
 import { readYaml } from './yaml-text.ts';
@@ -14,6 +15,8 @@ export interface ConfigInputs {
   readonly workingFolder: string;
   /** Undefined where the user has none. */
   readonly homeFolder: string | undefined;
+  /** What this machine calls itself. */
+  readonly hostName: string;
   readonly platform: NodeJS.Platform;
   /** The text of a file; undefined when there is no such file; throws when it cannot be read. */
   readonly readText: (path: string) => string | undefined;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { findHomeFolder } from '@waggle/shared/data-folder/data-location.ts';
 import type { ConfigInputs } from './load.ts';
 
@@ -9,6 +10,7 @@ export function processInputs(): ConfigInputs {
     environment: process.env,
     workingFolder: process.cwd(),
     homeFolder: findHomeFolder(),
+    hostName: hostname(),
     platform: process.platform,
     readText,
   };

@@ -18,6 +18,9 @@ export function showPath(path: KeyPath): string {
   return text;
 }
 
+/** Who set a value. */
+export type SourceLookup = Pick<Sources, 'of'>;
+
 /** Remembers which file line, variable or flag every value came from. */
 export class Sources {
   readonly #byPath = new Map<string, Source>();

@@ -1,9 +1,9 @@
 // Raw tree → parsed configuration; what the schema refuses is put into words.
+import { nearestName } from '@waggle/shared/process/nearest-name.ts';
 import type { z } from 'zod';
 import { type ConfigProblem, throwProblems } from './config-error.ts';
 import { factsAt, knownKeysAt, listKeys } from './key-index.ts';
 import type { LoadedConfig } from './load.ts';
-import { nearestName } from './nearest.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
 import { type KeyPath, type Sources, showPath } from './sources.ts';
 

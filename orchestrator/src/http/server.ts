@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Activity } from '@waggle/shared/process/release-when-idle.ts';
 import type { ServerConfig } from '../config/compiled-config.ts';
-import { httpKeys, toListenError } from '../config/listen-error.ts';
 import type { PlainAnswer } from './errors/plain-answer.ts';
 import { isAnswering, parserStatus, sendRaw } from './errors/raw-answer.ts';
 import type { RequestIds } from './request-id.ts';
@@ -31,6 +30,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** Rejects with the error of the socket (`EADDRINUSE`, say) where it cannot listen. */
 export async function startHttpServer(app: ServedApp, config: ServerConfig, clock: Clock): Promise<HttpServer> {
   const server = createServer(
     {
@@ -134,7 +134,7 @@ class RunningServer implements HttpServer {
 
 function listen(server: Server, { host, port }: ServerConfig): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(toListenError(error, { host, port }, httpKeys)));
+    server.once('error', reject);
     server.listen({ host, port, backlog: 1_024 }, () => {
       server.removeAllListeners('error');
       resolve();

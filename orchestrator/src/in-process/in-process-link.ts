@@ -7,6 +7,7 @@ import { LaneShares } from '@waggle/shared/lane-link/lane-shares.ts';
 import { toLostError, toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
 import type { ModelCommand, NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
+import { inProcess } from '../cluster/views.ts';
 import { InProcessLane } from './in-process-lane.ts';
 
 interface LinkDeps {
@@ -17,7 +18,7 @@ interface LinkDeps {
 
 /** The local node's place in the cluster. Invariant: idle lanes of an engine ≤ its free slots, all lanes ≤ `lanesPerNode`. */
 export class InProcessLink implements LaneLink {
-  readonly address = 'in-process';
+  readonly address = inProcess;
   readonly epoch: number;
   readonly #host: NodeHost;
   readonly #events: LinkEvents;

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import path from 'node:path';
 import { createNode, type Finding, type NodeOptions } from '@waggle/node-agent/create-node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
@@ -57,7 +56,7 @@ export async function startLocalNodes(deps: LocalNodesDeps): Promise<LocalNodes>
 function toOwnNode({ config, dataFolder, logger, clock }: LocalNodesDeps): NodeOptions {
   const { only, ollamaUrl } = config.discovery;
   return {
-    name: hostname(),
+    name: config.local.name,
     dataDir: path.join(dataFolder, 'node'),
     engines: only === undefined ? { kind: 'discover', ollamaUrl } : { kind: 'fixed', engines: [only] },
     ...(config.local.slots === undefined ? {} : { settings: { slots: config.local.slots } }),

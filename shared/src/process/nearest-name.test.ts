@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearestName } from './nearest.ts';
+import { nearestName } from './nearest-name.ts';
 
 const KEYS = ['host', 'port', 'readTimeout', 'writeTimeout', 'queueSize', 'grpcPort'];
 
