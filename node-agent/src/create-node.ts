@@ -81,7 +81,7 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
     logger,
   });
   const add = (address: EngineAddress) =>
-    node.add(createEngine({ ...address, engineId: toEngineId(address), settings, clock }));
+    node.add(createEngine({ ...address, engineId: toEngineId(address), settings, clock, logger }));
   let discovery: EngineDiscovery | undefined;
   if (options.engines.kind === 'fixed') {
     await Promise.all(options.engines.engines.map(add));

@@ -173,6 +173,14 @@ describe.skipIf(ollama === undefined)('the engine in front of a real Ollama', ()
   });
 });
 
+test.skipIf(ollama === undefined)('a real Ollama that is named by its /v1 is driven by its /api', async () => {
+  const url = `${ollama}/v1`;
+  const engine = createEngine({ engineId: 'e1', dialect: 'openai', url, settings: {}, clock: systemClock });
+  expect((await engine.probe.survey(signal())).kind).toBe('ollama');
+  expect(engine.identity).toMatchObject({ dialect: 'ollama', url: ollama });
+  await engine.close();
+});
+
 describe.skipIf(llamaServer === undefined)('the engine in front of a real llama-server', () => {
   const url = String(llamaServer);
   const engine = createEngine({ engineId: 'e1', dialect: 'openai', url, settings: {}, clock: systemClock });

@@ -1,9 +1,10 @@
 import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { Engine } from './engine.ts';
 import { createOllamaEngine } from './ollama/ollama-engine.ts';
 import type { OllamaSettings } from './ollama/survey.ts';
-import { createOpenAiEngine } from './openai-compatible/openai-engine.ts';
+import { createV1Engine } from './v1-engine.ts';
 
 /** What operators may decide about engines; each takes what concerns it. */
 export type EngineSettings = OllamaSettings;
@@ -15,12 +16,14 @@ export interface EngineOptions {
   readonly apiKey?: string;
   readonly settings: EngineSettings;
   readonly clock: Clock;
+  /** Told what became of an address that was meant otherwise. */
+  readonly logger?: Logger;
 }
 
 /** Every kind of engine. A new one is a folder and a line here. */
 const createEngineOf: Readonly<Record<DialectName, (options: EngineOptions) => Engine>> = {
   ollama: createOllamaEngine,
-  openai: createOpenAiEngine,
+  openai: createV1Engine,
 };
 
 export function createEngine(options: EngineOptions): Engine {
