@@ -1,5 +1,7 @@
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import { toCacheWish } from './caching/cache-wish.ts';
+import type { ResponseCache } from './caching/response-cache.ts';
 import type { ExpectedNodes } from './cluster/expected-nodes.ts';
 import type { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
@@ -21,6 +23,7 @@ import { ollamaListingRoutes } from './http/ollama/listing-routes.ts';
 import { ollamaModelRoutes } from './http/ollama/model-routes.ts';
 import { ollamaOtherRoutes } from './http/ollama/other-routes.ts';
 import { openaiRoutes } from './http/openai/openai-routes.ts';
+import { cacheRoutes } from './http/performance/cache-routes.ts';
 import { Pulse } from './http/pulse.ts';
 import { createRequestIds } from './http/request-id.ts';
 import { createMethodTable, type Route } from './http/route.ts';
@@ -34,7 +37,7 @@ import type { ModelResidency } from './operations/model-residency.ts';
 import { OperationRunner } from './operations/operation-runner.ts';
 
 export interface AppDeps {
-  readonly config: Pick<CompiledConfig, 'server' | 'limits'>;
+  readonly config: Pick<CompiledConfig, 'server' | 'limits' | 'cache'>;
   /** Names this cluster in `x-waggle-hops`. */
   readonly clusterId: string;
   /** Version of Waggle. */
@@ -42,6 +45,7 @@ export interface AppDeps {
   /** Lets clients on other machines change models; undefined: nobody there may. */
   readonly adminToken: string | undefined;
   readonly inference: Inference;
+  readonly cache: Pick<ResponseCache, 'stats'>;
   readonly residency: ModelResidency;
   readonly cluster: NodeRegistry;
   readonly expected: ExpectedNodes;
@@ -93,6 +97,7 @@ export function createApp(deps: AppDeps): ServedApp {
     json,
     writeTimeoutMs: server.writeTimeoutMs,
     unsentBytes: deps.unsentBytes ?? createUnsentBytes(),
+    cacheWish: (request, control) => toCacheWish(request, control, config.cache),
   });
 
   const routes: readonly Route[] = [
@@ -121,6 +126,7 @@ export function createApp(deps: AppDeps): ServedApp {
     }),
     ...nodeRoutes(cluster, deps.expected),
     ...requestRoutes(requests),
+    ...cacheRoutes(deps.cache),
   ];
 
   const methodsOf = createMethodTable(routes);

@@ -3,6 +3,7 @@ import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { Activity } from '@waggle/shared/process/release-when-idle.ts';
 import { createApp } from './app.ts';
+import { ResponseCache } from './caching/response-cache.ts';
 import { AwaitedNodes } from './cluster/awaited-nodes.ts';
 import { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
@@ -16,6 +17,7 @@ import { Inviter } from './grpc/inviter.ts';
 import { startGrpcServer } from './grpc/start-grpc-server.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
 import { type AttachedNode, attachNode } from './in-process/attach-node.ts';
+import { CachedInference } from './inference/cached-inference.ts';
 import { ClusterInference } from './inference/cluster-inference.ts';
 import { ClusterResidency } from './inference/cluster-residency.ts';
 import { Prober } from './inference/prober.ts';
@@ -91,7 +93,15 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     now,
     logger,
   };
-  const inference = new ClusterInference(inferenceDeps, registry, () => aliases);
+  const cache = new ResponseCache(config.cache, clock);
+  const inference = new CachedInference({
+    inference: new ClusterInference(inferenceDeps, registry, () => aliases),
+    cache,
+    registry,
+    aliases: () => aliases,
+    requests,
+    clock,
+  });
   new Prober({ scheduler, clock, logger }).start();
 
   const joinToken = resolveJoinToken(cluster, data);
@@ -129,6 +139,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     adminToken: data.adminToken,
     version,
     inference,
+    cache,
     residency,
     cluster: registry,
     expected: inviter,

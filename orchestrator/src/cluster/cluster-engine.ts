@@ -13,6 +13,8 @@ export class ClusterEngine implements EngineView {
   /** As the node tells it, but down while the engine rejects our credentials: its own probe may need none. */
   report: EngineReport;
   readonly lanes = new EngineLanes();
+  /** How often it came up: what it said before may differ from what it says now. */
+  starts = 0;
   #served = new Map<string, ServedModel>();
   /** Kept when a model disappears, so that one that comes back has its learned rates again. */
   readonly #known = new Map<string, ServedModel>();
@@ -65,6 +67,7 @@ export class ClusterEngine implements EngineView {
     if (this.#rejection === undefined) this.report = report;
     else this.reject(this.#rejection);
     let changed = before !== this.report.health;
+    if (changed && this.report.health === 'up') this.starts++;
     const next = new Map<string, ServedModel>();
     for (const model of report.models) {
       const key = toModelKey(model.name);

@@ -7,6 +7,7 @@ import { defaultDataFolder, resolvePath } from '@waggle/shared/data-folder/data-
 import { compileAliases } from './compile-aliases.ts';
 import { compileNodes, isOwnAddress } from './compile-nodes.ts';
 import type {
+  CacheConfig,
   ClusterConfig,
   CompiledConfig,
   DataConfig,
@@ -60,6 +61,7 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
     server,
     cluster,
     limits,
+    cache: compileCache(parsed.cache),
     aliases,
     nodes,
     logging,
@@ -151,6 +153,10 @@ function compileLimits(parsed: ParsedConfig['limits'], context: Compiling): Limi
   atLeast('heldBytes', 'maxBodyBytes');
   atLeast('nodeBufferBytes', 'streamBufferBytes');
   return { ...rest, firstEventMaxMs: firstEventMax, stallMaxMs: stallMax, modelLoadMaxMs: modelLoadMax };
+}
+
+function compileCache({ ttl, ...rest }: ParsedConfig['cache']): CacheConfig {
+  return { ...rest, ttlMs: ttl };
 }
 
 function compileDiscovery(parsed: ParsedConfig['local'], server: ServerConfig, context: Compiling): DiscoveryConfig {

@@ -56,6 +56,13 @@ export interface LimitsConfig {
   readonly modelLoadMaxMs: number;
 }
 
+export interface CacheConfig {
+  /** 0: nothing is kept. */
+  readonly maxBytes: number;
+  readonly ttlMs: number;
+  readonly seeded: boolean;
+}
+
 /** What somebody wrote about a node; measured facts win. */
 export interface NodeLabels {
   readonly type: string | undefined;
@@ -124,6 +131,7 @@ export interface CompiledConfig {
   readonly server: ServerConfig;
   readonly cluster: ClusterConfig;
   readonly limits: LimitsConfig;
+  readonly cache: CacheConfig;
   /** Alias → models in the order they are tried, aliases among them followed by their own. */
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   readonly nodes: readonly NodeConfig[];

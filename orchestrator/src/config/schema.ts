@@ -92,6 +92,14 @@ const limitsSchema = z.strictObject({
   modelLoadMax: duration('1s', '24h').prefault('10m').describe('Longest time the loading of a model may take.'),
 });
 
+const cacheSchema = z.strictObject({
+  maxBytes: size('0', '1TiB').prefault('256MiB').describe('Most bytes of kept answers; 0 keeps none.'),
+  ttl: duration('1s', '365d').prefault('1h').describe('How long an answer is kept.'),
+  seeded: yesNo()
+    .prefault(false)
+    .describe('Also keeps answers to requests with a seed, not only those with temperature 0.'),
+});
+
 const localSchema = z.strictObject({
   enabled: yesNo().prefault(true).describe("Uses this machine's own engines as a node."),
   slots: wholeNumber(1, 100_000)
@@ -173,6 +181,7 @@ export const configSchema = z.strictObject({
   server: serverSchema.prefault({}),
   cluster: clusterSchema.prefault({}),
   limits: limitsSchema.prefault({}),
+  cache: cacheSchema.prefault({}),
   local: localSchema.prefault({}),
   models: z
     .record(

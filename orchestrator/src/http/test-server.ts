@@ -4,6 +4,7 @@ import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { type Logger, silentLogger } from '@waggle/shared/observing/logger.ts';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { type AppDeps, createApp } from '../app.ts';
+import { ResponseCache } from '../caching/response-cache.ts';
 import type { LimitsConfig, ServerConfig } from '../config/compiled-config.ts';
 import type { Answer, Inference, InferenceRequest } from '../inference/inference.ts';
 import { RequestLog } from '../inference/request-log.ts';
@@ -131,6 +132,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     version: '0.1.0',
     adminToken: options.adminToken,
     inference,
+    cache: new ResponseCache(config.cache, clock),
     residency,
     cluster: cluster.registry,
     expected: { expected: [] },
@@ -183,5 +185,6 @@ function toConfig({ server, limits }: TestServerOptions): AppDeps['config'] {
       modelLoadMaxMs: 60_000,
       ...limits,
     },
+    cache: { maxBytes: 1e6, ttlMs: 60_000, seeded: false },
   };
 }

@@ -1,5 +1,3 @@
-import { type AnswerBatch, batchKind } from '@waggle/shared/chat/answer-batch.ts';
-import type { Usage } from '@waggle/shared/chat/chat-event.ts';
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
@@ -7,6 +5,7 @@ import { splitEmbedding } from './embedding-split.ts';
 import type { Answer, Inference, InferenceRequest } from './inference.ts';
 import type { InferenceDeps } from './inference-deps.ts';
 import { JobRun } from './job-run.ts';
+import { RecordKeeper } from './record-keeper.ts';
 import { RequestLog } from './request-log.ts';
 import type { RequestRecord } from './request-record.ts';
 import { type Aliases, type ResolvedModel, resolveModel } from './resolve-model.ts';
@@ -21,6 +20,7 @@ export class ClusterInference implements Inference {
   readonly #registry: NodeRegistry;
   readonly #aliases: () => Aliases;
   readonly #settledAt: number;
+  readonly #keeper: RecordKeeper;
   /** Where the parts of a request are kept, which is listed itself. */
   readonly #unlisted = new RequestLog(0);
 
@@ -29,11 +29,11 @@ export class ClusterInference implements Inference {
     this.#registry = registry;
     this.#aliases = aliases;
     this.#settledAt = deps.clock.now() + settlingMs;
+    this.#keeper = new RecordKeeper(deps.requests, deps.clock);
   }
 
   run(request: InferenceRequest, signal: AbortSignal): Answer {
-    const record = this.#toRecord(request);
-    this.#deps.requests.begin(record);
+    const record = this.#keeper.begin(request);
     try {
       return this.#start(request, record, resolveModel(request.facts.model, this.#registry, this.#aliases()), signal);
     } catch (thrown) {
@@ -52,13 +52,17 @@ export class ClusterInference implements Inference {
   #start(request: InferenceRequest, record: RequestRecord, resolved: ResolvedModel, signal: AbortSignal): Answer {
     const parts: RequestRecord[] = [];
     const launchPart = (part: InferenceRequest, both: AbortSignal) => {
-      const partRecord = this.#toRecord(part);
+      const partRecord = this.#keeper.create(part);
       parts.push(partRecord);
       return launch({ ...this.#deps, requests: this.#unlisted }, part, resolved, partRecord, both);
     };
     const split = splitEmbedding(request, launchPart, signal);
-    if (split !== undefined)
-      return { record, [Symbol.asyncIterator]: () => this.#follow(request, record, split, parts) };
+    if (split !== undefined) {
+      return {
+        record,
+        [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, split, () => takeParts(record, parts)),
+      };
+    }
     return launch(this.#deps, request, resolved, record, signal);
   }
 
@@ -70,80 +74,22 @@ export class ClusterInference implements Inference {
   ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
     for (;;) {
       await new Promise<void>((resolve) => this.#deps.clock.schedule(settlingPollMs, resolve));
-      if (signal.aborted) throw this.#noteFailure(request, record, toClusterError(signal.reason));
+      if (signal.aborted) throw this.#keeper.fail(request, record, toClusterError(signal.reason));
       let resolved: ResolvedModel;
       try {
         resolved = resolveModel(request.facts.model, this.#registry, this.#aliases());
       } catch (thrown) {
         if (this.#isSettling) continue;
-        throw this.#noteFailure(request, record, inWordsOf(record, toClusterError(thrown)));
+        throw this.#keeper.fail(request, record, inWordsOf(record, toClusterError(thrown)));
       }
       yield* this.#start(request, record, resolved, signal);
       return;
     }
   }
 
-  /** Keeps the record of an answer that is more than one job. */
-  async *#follow(
-    request: InferenceRequest,
-    record: RequestRecord,
-    batches: AsyncIterable<AnswerBatch>,
-    parts: readonly RequestRecord[],
-  ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
-    let failure: ClusterError | undefined = new ClusterError('client-gone', 'the reader left');
-    try {
-      for await (const batch of batches) {
-        takeParts(record, parts);
-        record.firstEventMs ??= this.#elapsed(request);
-        const usage = usageIn(batch);
-        if (usage !== undefined) record.usage = usage;
-        if ((batch.kinds & batchKind.end) !== 0) failure = undefined;
-        yield batch;
-      }
-    } catch (thrown) {
-      takeParts(record, parts);
-      failure = toClusterError(thrown);
-      throw failure;
-    } finally {
-      if (failure !== undefined) this.#noteFailure(request, record, failure);
-      else this.#end(request, record, 'done');
-    }
-  }
-
   #refuse(request: InferenceRequest, record: RequestRecord, error: ClusterError): Answer {
-    const failure = this.#noteFailure(request, record, inWordsOf(record, error));
+    const failure = this.#keeper.fail(request, record, inWordsOf(record, error));
     return { record, [Symbol.asyncIterator]: () => failing(failure) };
-  }
-
-  #noteFailure(request: InferenceRequest, record: RequestRecord, error: ClusterError): ClusterError {
-    record.error = { code: error.code, message: error.message };
-    this.#end(request, record, error.code === 'client-gone' ? 'client-gone' : 'failed');
-    return error;
-  }
-
-  #end(request: InferenceRequest, record: RequestRecord, state: RequestRecord['state']): void {
-    record.state = state;
-    record.endedMs = this.#elapsed(request);
-    this.#deps.requests.end(record);
-  }
-
-  #elapsed({ receivedAt }: InferenceRequest): number {
-    return this.#deps.clock.now() - receivedAt;
-  }
-
-  #toRecord(request: InferenceRequest): RequestRecord {
-    const { facts } = request;
-    return {
-      requestId: request.requestId,
-      endpoint: facts.endpoint,
-      model: facts.model,
-      stream: facts.stream,
-      priority: request.priority,
-      client: request.client,
-      receivedAt: new Date(Date.now() - this.#elapsed(request)).toISOString(),
-      state: 'held',
-      attempts: [],
-    };
   }
 }
 
@@ -169,13 +115,6 @@ function takeParts(record: RequestRecord, parts: readonly RequestRecord[]): void
   record.attempts = parts.flatMap((part) => part.attempts);
   const { node } = parts.find((part) => part.node !== undefined) ?? {};
   if (node !== undefined) record.node = node;
-}
-
-/** The parts tell it of themselves only when their engines have stopped. */
-function usageIn(batch: AnswerBatch): Usage | undefined {
-  if (batch.form !== 'events') return undefined;
-  const end = batch.events.at(-1);
-  return end?.type === 'response-end' ? end.usage : undefined;
 }
 
 /** Where Ollama is asked for embeddings, it says in other words that there is no such model. */

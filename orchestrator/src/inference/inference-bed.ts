@@ -3,8 +3,10 @@ import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { settled } from '@waggle/shared/testing/hand-clock.ts';
+import { ResponseCache } from '../caching/response-cache.ts';
 import { RetryBudget } from '../scheduling/retry-budget.ts';
 import { FakeCluster } from '../testing/fake-cluster.ts';
+import { CachedInference } from './cached-inference.ts';
 import { ClusterInference } from './cluster-inference.ts';
 import { ClusterResidency } from './cluster-residency.ts';
 import type { Answer, InferenceRequest } from './inference.ts';
@@ -28,7 +30,8 @@ export class InferenceBed {
   readonly clock = this.cluster.clock;
   readonly budget = new RetryBudget();
   readonly requests = new RequestLog(100);
-  readonly #inference: ClusterInference;
+  readonly cache: ResponseCache;
+  readonly #inference: CachedInference;
   awaitsNodes = true;
   #count = 0;
 
@@ -36,7 +39,8 @@ export class InferenceBed {
     const { registry, scheduler } = this.cluster;
     const aliases = () => new Map<string, readonly string[]>();
     const { clock, budget, requests } = this;
-    this.#inference = new ClusterInference(
+    this.cache = new ResponseCache({ maxBytes: 1e6, ttlMs: 60_000 }, clock);
+    const inference = new ClusterInference(
       {
         scheduler,
         budget,
@@ -52,6 +56,7 @@ export class InferenceBed {
       registry,
       aliases,
     );
+    this.#inference = new CachedInference({ inference, cache: this.cache, registry, aliases, requests, clock });
   }
 
   /** A request whose answer nobody reads yet. */

@@ -1,6 +1,7 @@
 import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { Priority } from '@waggle/shared/cluster/job.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { CacheWish } from '../caching/cache-wish.ts';
 import type { RequestRecord } from './request-record.ts';
 
 /** One generation that a client, or a pattern on its behalf, wants. */
@@ -20,6 +21,8 @@ export interface InferenceRequest {
   readonly group?: symbol;
   /** Clusters the request went through before this one. */
   readonly hops?: string;
+  /** Absent: it is answered anew, and alone. */
+  readonly cacheWish?: CacheWish;
   /** `native`: the engine's own bytes where it speaks the endpoint's dialect. `events`: typed events always. */
   readonly answer: 'native' | 'events';
 }

@@ -6,6 +6,10 @@ import type { Decision } from '../scheduling/decision.ts';
 export const requestStates = ['held', 'running', 'done', 'failed', 'client-gone'] as const;
 export type RequestState = (typeof requestStates)[number];
 
+export const cacheOutcomes = ['hit', 'miss', 'coalesced'] as const;
+/** `coalesced`: it got the answer that was being made for another request. */
+export type CacheOutcome = (typeof cacheOutcomes)[number];
+
 /** The story of one request, kept in memory while it runs and for a while after. Times are milliseconds since `receivedAt`. */
 export interface RequestRecord {
   readonly requestId: string;
@@ -21,6 +25,8 @@ export interface RequestRecord {
   /** Name of the node that answers, or tried last. */
   node?: string;
   attempts: AttemptRecord[];
+  /** Set where the request asked the cache. */
+  cache?: CacheOutcome;
   firstEventMs?: number;
   endedMs?: number;
   usage?: Usage;

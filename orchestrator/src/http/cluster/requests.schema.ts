@@ -1,7 +1,7 @@
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { priorities } from '@waggle/shared/cluster/job.ts';
 import { z } from 'zod';
-import { requestStates } from '../../inference/request-record.ts';
+import { cacheOutcomes, requestStates } from '../../inference/request-record.ts';
 
 const costTermsSchema = z
   .strictObject({
@@ -64,6 +64,7 @@ export const requestSchema = z.strictObject({
   state: z.enum(requestStates),
   node: z.string().optional(),
   attempts: z.array(attemptSchema),
+  cache: z.enum(cacheOutcomes).optional().describe('Set where the request asked the cache.'),
   firstEventMs: z.number().optional(),
   endedMs: z.number().optional(),
   usage: z

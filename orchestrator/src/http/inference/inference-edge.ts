@@ -2,6 +2,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { EndpointName } from '@waggle/shared/chat/endpoints.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { CacheControl, CacheWish, JudgedRequest } from '../../caching/cache-wish.ts';
 import type { Inference } from '../../inference/inference.ts';
 import type { ModelResidency } from '../../operations/model-residency.ts';
 import type { BodyReader } from '../body/body-reader.ts';
@@ -31,6 +32,8 @@ export interface InferenceEdgeDeps {
   /** Longest pause in which a client takes no byte of its answer. */
   readonly writeTimeoutMs: number;
   readonly unsentBytes: UnsentBytes;
+  /** What a request wants of the cache. */
+  readonly cacheWish: (request: JudgedRequest, control: CacheControl) => CacheWish | undefined;
 }
 
 /** Where the generation routes meet the node objects. */

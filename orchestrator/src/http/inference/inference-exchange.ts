@@ -107,6 +107,7 @@ export class InferenceExchange implements RunningRequest {
       traceparent: options.traceparent,
       hops: options.hops,
       answer: 'native',
+      cacheWish: this.#deps.cacheWish({ endpoint, parsed, bytes: body.length }, options.cache),
     };
     this.#isStream = facts.stream;
     this.#answer = inference.run(request, this.#controller.signal);
@@ -180,6 +181,7 @@ export class InferenceExchange implements RunningRequest {
       const { node } = record;
       if (node !== undefined) headers.push(nodeHeader, toHeaderText(node));
     }
+    if (record?.cache !== undefined) headers.push('x-waggle-cache', record.cache);
     headers.push('x-waggle-attempts', String(record?.attempts.length ?? 0));
     this.#deps.cors.append(headers, this.#options.incoming.headers.origin);
     return headers;

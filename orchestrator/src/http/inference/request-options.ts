@@ -1,17 +1,26 @@
 import type { IncomingMessage } from 'node:http';
 import { type Priority, priorities } from '@waggle/shared/cluster/job.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { CacheControl } from '../../caching/cache-wish.ts';
 
-/** What a client says in `x-waggle-*` headers. */
+/** What a client says in `x-waggle-*` headers and in `cache-control`. */
 export interface RequestOptions {
   readonly priority: Priority;
   readonly deadlineMs: number | undefined;
   readonly traceparent: string | undefined;
   /** Clusters the request went through before, none of them this one: the gate has seen to that. */
   readonly hops: string | undefined;
+  readonly cache: CacheControl;
 }
 
-const defaults: RequestOptions = { priority: 'normal', deadlineMs: undefined, traceparent: undefined, hops: undefined };
+const unsaid: CacheControl = { noStore: false, noCache: false, use: false };
+const defaults: RequestOptions = {
+  priority: 'normal',
+  deadlineMs: undefined,
+  traceparent: undefined,
+  hops: undefined,
+  cache: unsaid,
+};
 const longestDeadlineMs = 86_400_000;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
@@ -21,12 +30,31 @@ export function readRequestOptions(headers: IncomingMessage['headers']): Request
   const deadline = headers['x-waggle-deadline-ms'];
   const hops = headers['x-waggle-hops'];
   const trace = headers['traceparent'];
-  if (priority === undefined && deadline === undefined && hops === undefined && trace === undefined) return defaults;
+  const cache = readCacheControl(headers);
+  const isSilent = priority === undefined && deadline === undefined && hops === undefined && trace === undefined;
+  if (isSilent && cache === unsaid) return defaults;
   return {
     priority: priority === undefined ? 'normal' : parsePriority(priority),
     deadlineMs: deadline === undefined ? undefined : parseDeadline(deadline),
     traceparent: typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : undefined,
     hops: hops === undefined ? undefined : String(hops),
+    cache,
+  };
+}
+
+function readCacheControl(headers: IncomingMessage['headers']): CacheControl {
+  const control = headers['cache-control'];
+  const wish = headers['x-waggle-cache'];
+  if (control === undefined && wish === undefined) return unsaid;
+  if (wish !== undefined && wish !== 'use') throw wrong('x-waggle-cache', 'must be use, or left out');
+  const directives = (control ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((directive) => directive.trim());
+  return {
+    noStore: directives.includes('no-store'),
+    noCache: directives.includes('no-cache'),
+    use: wish !== undefined,
   };
 }
 

@@ -1,0 +1,96 @@
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import { LRUCache } from 'lru-cache';
+import { type KeptAnswer, sizeOf } from './kept-answer.ts';
+
+export interface CacheLimits {
+  /** Bytes of all kept answers together; 0: nothing is kept. */
+  readonly maxBytes: number;
+  /** Milliseconds an answer is kept. */
+  readonly ttlMs: number;
+}
+
+export interface CacheStats extends CacheLimits {
+  readonly entries: number;
+  readonly bytes: number;
+  /** Since the start: answers given from the cache, made anew, shared while they were made, kept, and thrown out for want of room. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly coalesced: number;
+  readonly stored: number;
+  readonly evicted: number;
+  /** Hits and shared ones among all that asked the cache, 0 to 1; 0 before the first. */
+  readonly hitRate: number;
+}
+
+/** Answers that are kept to be given again: the ones used last, bounded in bytes and age. */
+export class ResponseCache {
+  readonly #limits: CacheLimits;
+  readonly #answers: LRUCache<string, KeptAnswer> | undefined;
+  readonly #counts = { hits: 0, misses: 0, coalesced: 0, stored: 0, evicted: 0 };
+
+  constructor(limits: CacheLimits, clock: Clock) {
+    this.#limits = limits;
+    if (limits.maxBytes === 0) return;
+    this.#answers = new LRUCache({
+      maxSize: limits.maxBytes,
+      maxEntrySize: largestAnswer(limits.maxBytes),
+      sizeCalculation: ({ batch }, key) => sizeOf(batch) + key.length,
+      ttl: limits.ttlMs,
+      ttlResolution: 0,
+      perf: { now: () => clock.now() },
+      dispose: (_answer, _key, reason) => {
+        if (reason === 'evict') this.#counts.evicted++;
+      },
+    });
+  }
+
+  /** False: it was switched off. */
+  get isOn(): boolean {
+    return this.#answers !== undefined;
+  }
+
+  /** Largest answer that is kept, in bytes; one that grows beyond it is not shared any further, either. */
+  get largestBytes(): number {
+    return largestAnswer(this.#limits.maxBytes);
+  }
+
+  /** The first of the keys that is kept. */
+  find(keys: Iterable<string>): KeptAnswer | undefined {
+    for (const key of keys) {
+      const found = this.#answers?.get(key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  keep(key: string, answer: KeptAnswer): void {
+    if (sizeOf(answer.batch) > this.largestBytes) return;
+    this.#answers?.set(key, answer);
+    this.#counts.stored++;
+  }
+
+  count(outcome: 'hits' | 'misses' | 'coalesced'): void {
+    this.#counts[outcome]++;
+  }
+
+  clear(): void {
+    this.#answers?.clear();
+  }
+
+  stats(): CacheStats {
+    const { hits, misses, coalesced } = this.#counts;
+    const asked = hits + misses + coalesced;
+    return {
+      ...this.#limits,
+      entries: this.#answers?.size ?? 0,
+      bytes: this.#answers?.calculatedSize ?? 0,
+      ...this.#counts,
+      hitRate: asked === 0 ? 0 : (hits + coalesced) / asked,
+    };
+  }
+}
+
+/** A single answer takes a sixteenth of the room at most. */
+function largestAnswer(maxBytes: number): number {
+  return Math.floor(maxBytes / 16);
+}

@@ -1,0 +1,141 @@
+import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { CacheWish } from '../caching/cache-wish.ts';
+import { joinBatches, type KeptAnswer, replay } from '../caching/kept-answer.ts';
+import type { ResponseCache } from '../caching/response-cache.ts';
+import { SharedAnswer } from '../caching/shared-answer.ts';
+import type { NodeRegistry } from '../cluster/node-registry.ts';
+import type { Answer, Inference, InferenceRequest } from './inference.ts';
+import { modelVersions, versionOf } from './model-version.ts';
+import { RecordKeeper } from './record-keeper.ts';
+import type { RequestLog } from './request-log.ts';
+import type { RequestRecord } from './request-record.ts';
+import type { Aliases } from './resolve-model.ts';
+
+export interface CachedInferenceDeps {
+  /** Makes the answers that are not kept. */
+  readonly inference: Inference;
+  readonly cache: ResponseCache;
+  readonly registry: NodeRegistry;
+  readonly aliases: () => Aliases;
+  readonly requests: RequestLog;
+  readonly clock: Clock;
+}
+
+/** A request that is being answered, for others who ask the same meanwhile. */
+interface Flight {
+  readonly answer: SharedAnswer;
+  readonly record: RequestRecord;
+}
+
+/** Answers from the cache where a request allows it, and answers those who ask the same at the same time together. */
+export class CachedInference implements Inference {
+  readonly #deps: CachedInferenceDeps;
+  readonly #keeper: RecordKeeper;
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(deps: CachedInferenceDeps) {
+    this.#deps = deps;
+    this.#keeper = new RecordKeeper(deps.requests, deps.clock);
+  }
+
+  run(request: InferenceRequest, signal: AbortSignal): Answer {
+    const { inference, cache } = this.#deps;
+    const { cacheWish } = request;
+    if (cacheWish === undefined || !cache.isOn) return inference.run(request, signal);
+    const key = flightKey(request, cacheWish);
+    if (cacheWish.read) {
+      const kept = cache.find(this.#keysOf(request, cacheWish));
+      if (kept !== undefined) return this.#replay(request, kept);
+      const flight = this.#flights.get(key);
+      if (flight?.answer.isOpen === true) return this.#join(request, flight, signal);
+    }
+    return this.#lead(request, cacheWish, key, signal);
+  }
+
+  /** None where nobody serves the model: the request is then refused by whoever refuses it else. */
+  #keysOf({ facts }: InferenceRequest, { requestHash }: CacheWish): readonly string[] {
+    const { registry, aliases } = this.#deps;
+    try {
+      return modelVersions(facts.model, registry, aliases()).map((version) => keyOf(requestHash, version));
+    } catch {
+      return [];
+    }
+  }
+
+  #replay(request: InferenceRequest, kept: KeptAnswer): Answer {
+    this.#deps.cache.count('hits');
+    const record = this.#keeper.begin(request);
+    record.cache = 'hit';
+    if (kept.node !== undefined) record.node = kept.node;
+    const batches = async function* () {
+      yield replay(kept, request.facts.stream);
+    };
+    const learn = () => {
+      if (kept.usage !== undefined) record.usage = kept.usage;
+    };
+    return { record, [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, batches(), learn) };
+  }
+
+  #join(request: InferenceRequest, { answer, record: leader }: Flight, signal: AbortSignal): Answer {
+    this.#deps.cache.count('coalesced');
+    const record = this.#keeper.begin(request);
+    record.cache = 'coalesced';
+    const batches = iterate(answer.read(signal));
+    const learn = () => {
+      if (leader.node !== undefined) record.node = leader.node;
+      if (leader.usage !== undefined) record.usage = leader.usage;
+    };
+    return { record, [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, batches, learn) };
+  }
+
+  #lead(request: InferenceRequest, wish: CacheWish, key: string, signal: AbortSignal): Answer {
+    const { inference, cache } = this.#deps;
+    cache.count('misses');
+    const work = new AbortController();
+    // Others may want the answer for longer than this client: its own deadline is kept where it is read.
+    const made = inference.run({ ...request, deadlineMs: undefined }, work.signal);
+    made.record.cache = 'miss';
+    const flight: Flight = {
+      record: made.record,
+      answer: new SharedAnswer({
+        batches: made[Symbol.asyncIterator](),
+        abandon: (reason) => work.abort(reason),
+        settled: (batches) => {
+          if (this.#flights.get(key) === flight) this.#flights.delete(key);
+          if (batches !== undefined) this.#keep(request, wish, made.record, batches);
+        },
+        largestBytes: cache.largestBytes,
+      }),
+    };
+    this.#flights.set(key, flight);
+    return { record: made.record, [Symbol.asyncIterator]: () => flight.answer.read(signal) };
+  }
+
+  #keep(
+    request: InferenceRequest,
+    { requestHash }: CacheWish,
+    { attempts, node, usage }: RequestRecord,
+    batches: readonly AnswerBatch[],
+  ): void {
+    const answered = attempts.at(-1);
+    const version = answered && versionOf(answered, this.#deps.registry);
+    const batch = joinBatches(batches);
+    if (version === undefined || batch === undefined) return;
+    const { endpoint, stream } = request.facts;
+    this.#deps.cache.keep(keyOf(requestHash, version), { endpoint, stream, batch, node, usage });
+  }
+}
+
+function keyOf(requestHash: string, version: string): string {
+  return `${requestHash} ${version}`;
+}
+
+/** What is made as a stream is no help to a client that wants a whole, and the other way round; nor what waits behind others. */
+function flightKey({ facts, priority }: InferenceRequest, { requestHash }: CacheWish): string {
+  return `${requestHash} ${facts.stream} ${priority}`;
+}
+
+function iterate(batches: AsyncIterator<AnswerBatch>): AsyncIterable<AnswerBatch> {
+  return { [Symbol.asyncIterator]: () => batches };
+}

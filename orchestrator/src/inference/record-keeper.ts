@@ -1,0 +1,89 @@
+import { type AnswerBatch, batchKind } from '@waggle/shared/chat/answer-batch.ts';
+import type { Usage } from '@waggle/shared/chat/chat-event.ts';
+import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Answer, InferenceRequest } from './inference.ts';
+import type { RequestLog } from './request-log.ts';
+import type { RequestRecord } from './request-record.ts';
+
+/** Writes down the stories of requests that are not one job of their own. */
+export class RecordKeeper {
+  readonly #requests: RequestLog;
+  readonly #clock: Clock;
+
+  constructor(requests: RequestLog, clock: Clock) {
+    this.#requests = requests;
+    this.#clock = clock;
+  }
+
+  create(request: InferenceRequest): RequestRecord {
+    const { facts } = request;
+    return {
+      requestId: request.requestId,
+      endpoint: facts.endpoint,
+      model: facts.model,
+      stream: facts.stream,
+      priority: request.priority,
+      client: request.client,
+      receivedAt: new Date(Date.now() - this.#elapsed(request)).toISOString(),
+      state: 'held',
+      attempts: [],
+    };
+  }
+
+  begin(request: InferenceRequest): RequestRecord {
+    const record = this.create(request);
+    this.#requests.begin(record);
+    return record;
+  }
+
+  fail(request: InferenceRequest, record: RequestRecord, error: ClusterError): ClusterError {
+    record.error = { code: error.code, message: error.message };
+    this.end(request, record, error.code === 'client-gone' ? 'client-gone' : 'failed');
+    return error;
+  }
+
+  end(request: InferenceRequest, record: RequestRecord, state: RequestRecord['state']): void {
+    record.state = state;
+    record.endedMs = this.#elapsed(request);
+    this.#requests.end(record);
+  }
+
+  /** The answer that somebody else makes, as that of this request. `learn` takes over what its makers tell so far. */
+  async *follow(
+    request: InferenceRequest,
+    record: RequestRecord,
+    batches: AsyncIterable<AnswerBatch>,
+    learn: () => void,
+  ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
+    let failure: ClusterError | undefined = new ClusterError('client-gone', 'the reader left');
+    try {
+      for await (const batch of batches) {
+        learn();
+        record.firstEventMs ??= this.#elapsed(request);
+        const usage = usageIn(batch);
+        if (usage !== undefined) record.usage = usage;
+        if ((batch.kinds & batchKind.end) !== 0) failure = undefined;
+        yield batch;
+      }
+    } catch (thrown) {
+      failure = toClusterError(thrown);
+      throw failure;
+    } finally {
+      learn();
+      if (failure !== undefined) this.fail(request, record, failure);
+      else this.end(request, record, 'done');
+    }
+  }
+
+  #elapsed({ receivedAt }: InferenceRequest): number {
+    return this.#clock.now() - receivedAt;
+  }
+}
+
+/** The makers tell it of themselves only when their engines have stopped. */
+function usageIn(batch: AnswerBatch): Usage | undefined {
+  if (batch.form !== 'events') return undefined;
+  const end = batch.events.at(-1);
+  return end?.type === 'response-end' ? end.usage : undefined;
+}
