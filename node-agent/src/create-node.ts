@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
-import type { Hardware, NodeIdentity } from '@waggle/shared/cluster/node.ts';
+import { type Hardware, type NodeIdentity, unknownHardware } from '@waggle/shared/cluster/node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { basicHardware, findGpus } from './capacity/hardware.ts';
 import { toCandidates } from './discovery/candidates.ts';
-import { type EngineAddress, toEngineId } from './discovery/engine-address.ts';
+import { type EngineAddress, isOnThisMachine, toEngineId } from './discovery/engine-address.ts';
 import { EngineDiscovery, type Finding } from './discovery/engine-discovery.ts';
 import { identify } from './discovery/identify.ts';
 import { type EngineJobState, EngineNode } from './engine-node.ts';
@@ -35,6 +35,11 @@ export interface NodeOptions {
   /** What the environment and the configuration say about the engines. */
   readonly settings?: EngineSettings;
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * Engines that are named by the address of another machine are on that one, of which nothing is known then. Otherwise they
+   * belong to this one whatever their address says: seen from a container, its host has another name.
+   */
+  readonly mayBeElsewhere?: boolean;
   /** The cluster it belongs to, where that is known before it joins. */
   readonly clusterId?: string;
   readonly logger: Logger;
@@ -71,7 +76,8 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
     machineId: await findMachineId(dataDir),
     version: packageJson.version,
   };
-  let hardware: Hardware = basicHardware();
+  const isElsewhere = options.mayBeElsewhere === true && areElsewhere(options.engines);
+  let hardware: Hardware = isElsewhere ? unknownHardware : basicHardware();
   const node = new EngineNode({
     clusterId: options.clusterId,
     identity,
@@ -98,13 +104,15 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
     await discovery.start();
   }
   // Asks other programs, which may take seconds: the node serves meanwhile.
-  void findGpus().then(
-    (gpus) => {
-      hardware = { ...hardware, gpus };
-      if (gpus.length > 0) node.reports.changed();
-    },
-    (thrown: unknown) => logger.warn('gpus-unknown', { error: String(thrown) }),
-  );
+  if (!isElsewhere) {
+    void findGpus().then(
+      (gpus) => {
+        hardware = { ...hardware, gpus };
+        if (gpus.length > 0) node.reports.changed();
+      },
+      (thrown: unknown) => logger.warn('gpus-unknown', { error: String(thrown) }),
+    );
+  }
   return {
     identity,
     reports: node.reports,
@@ -125,6 +133,12 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
       await node.close();
     },
   };
+}
+
+function areElsewhere(source: EngineSource): boolean {
+  if (source.kind === 'discover') return false;
+  const own = findOwnAddresses();
+  return source.engines.every((address) => !isOnThisMachine(address, own));
 }
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

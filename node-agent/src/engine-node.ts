@@ -1,5 +1,5 @@
 import type { JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
-import type { Hardware, NodeIdentity } from '@waggle/shared/cluster/node.ts';
+import { type Hardware, isMeasured, type NodeIdentity } from '@waggle/shared/cluster/node.ts';
 import { changingOperations, type OperationFrame, type OperationRequest } from '@waggle/shared/cluster/operation.ts';
 import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
@@ -55,7 +55,7 @@ export class EngineNode {
     this.reports = new NodeReports({
       hardware: deps.hardware,
       engines: () => [...this.#served.values()].map(({ monitor }) => monitor.report()),
-      memoryAvailableBytes: () => process.availableMemory(),
+      memoryAvailableBytes: () => (isMeasured(deps.hardware()) ? process.availableMemory() : 0),
       draining: () => this.#isDraining,
       waitingJobs: () => this.#sum(({ jobs }) => jobs.waiting),
       labels: deps.labels,

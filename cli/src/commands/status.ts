@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
-import type { ApiClient } from '../api-client.ts';
+import { type ApiClient, ApiError } from '../api-client.ts';
 import { toContext } from '../context.ts';
 import { type Output, toSize, toTable } from '../output.ts';
 
@@ -32,7 +32,8 @@ interface NodeRow {
   readonly state: string;
   readonly address: string;
   readonly rttMs: number;
-  readonly memoryAvailableBytes: number;
+  /** Absent: unknown. */
+  readonly memoryAvailableBytes?: number;
   readonly engines: readonly {
     readonly kind: string;
     readonly version: string;
@@ -42,6 +43,21 @@ interface NodeRow {
     readonly lanes: LaneCounts;
     readonly models: number;
   }[];
+}
+
+/** A node that the configuration names. */
+interface ExpectedRow {
+  readonly name: string;
+  readonly address: string;
+  readonly state: string;
+  readonly notice?: string;
+}
+
+interface Snapshot {
+  readonly status: Status;
+  readonly metrics: Metrics;
+  readonly nodes: readonly NodeRow[];
+  readonly expected: readonly ExpectedRow[];
 }
 
 const refreshMs = 1_000;
@@ -54,47 +70,65 @@ export function addStatus(program: Command): void {
     .addHelpText('after', '\nExamples:\n  waggle status\n  waggle status --watch\n  waggle status --json\n')
     .action(async (options: { watch?: boolean }, command: Command) => {
       const { client, output } = toContext(command);
-      await show(client, output);
-      while (options.watch === true) {
-        await new Promise((resolve) => setTimeout(resolve, refreshMs));
-        if (output.isLive) output.write('\x1b[H\x1b[2J');
-        await show(client, output);
-      }
+      // Where none is there to begin with, watching is no help.
+      const first = await read(client);
+      if (options.watch === true) await watch(first, client, output);
+      else if (output.json) output.data(first);
+      else output.print(toText(first));
     });
 }
 
-async function show(client: ApiClient, output: Output): Promise<void> {
-  const [status, metrics, { nodes }] = (await Promise.all([
-    client.get('/api/cluster/status', { version: 'string', lanes: 'object', queue: 'object' }),
-    client.get('/api/cluster/metrics', { totals: 'object', lastMinute: 'object' }),
-    client.get('/api/nodes', { nodes: 'array' }),
-  ])) as unknown as [Status, Metrics, { readonly nodes: readonly NodeRow[] }];
-  if (output.json) output.data({ status, metrics, nodes });
-  else output.print(toText(status, metrics, nodes));
+/** Until Ctrl-C. One that goes away is waited for. */
+async function watch(first: Snapshot, client: ApiClient, output: Output): Promise<never> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0));
+  let shown: Snapshot | ApiError = first;
+  for (;;) {
+    if (shown instanceof ApiError) output.redraw(output.json ? JSON.stringify({ error: shown.message }) : `${shown.message}; trying again`);
+    else if (output.json) output.data(shown);
+    else output.redraw(toText(shown));
+    await new Promise((resolve) => setTimeout(resolve, refreshMs));
+    shown = await read(client).catch((thrown: unknown) => {
+      if (thrown instanceof ApiError) return thrown;
+      throw thrown;
+    });
+  }
 }
 
-function toText(status: Status, metrics: Metrics, nodes: readonly NodeRow[]): string {
+async function read(client: ApiClient): Promise<Snapshot> {
+  const [status, metrics, { nodes, expected }] = (await Promise.all([
+    client.get('/api/cluster/status', { version: 'string', lanes: 'object', queue: 'object' }),
+    client.get('/api/cluster/metrics', { totals: 'object', lastMinute: 'object' }),
+    client.get('/api/nodes', { nodes: 'array', expected: 'array' }),
+  ])) as unknown as [Status, Metrics, Pick<Snapshot, 'nodes' | 'expected'>];
+  return { status, metrics, nodes, expected };
+}
+
+function toText({ status, metrics, nodes, expected }: Snapshot): string {
   const { lanes, queue } = status;
-  const head = [
+  const lines = [
     `Waggle ${status.version} up for ${toDuration(status.uptimeSeconds)}${status.draining ? ', draining' : ''}`,
     `${queue.runningJobs} running, ${queue.heldJobs} held, ${lanes.idle} free lanes; ${metrics.totals.requests} requests, ${metrics.totals.failed} failed`,
     `last minute: ${metrics.lastMinute.requests} requests, ${Math.round(metrics.lastMinute.promptTokensPerSecond)} prompt and ${Math.round(metrics.lastMinute.completionTokensPerSecond)} answer tokens/s`,
     '',
+    nodes.length === 0
+      ? 'no nodes: start Ollama here, or add a machine with `waggle join`'
+      : toTable(
+          ['NODE', 'STATE', 'ENGINE', 'LANES', 'SLOTS', 'MODELS', 'FREE MEMORY', 'RTT', 'ADDRESS'],
+          nodes.flatMap(toRows),
+        ),
   ];
-  if (nodes.length === 0)
-    return [...head, 'no nodes: start Ollama here, or add a machine with `waggle join`'].join('\n');
-  return [
-    ...head,
-    toTable(
-      ['NODE', 'STATE', 'ENGINE', 'LANES', 'SLOTS', 'MODELS', 'FREE MEMORY', 'RTT', 'ADDRESS'],
-      nodes.flatMap(toRows),
-    ),
-  ].join('\n');
+  const missing = expected.filter(({ state }) => state !== 'joined');
+  if (missing.length > 0) {
+    const rows = missing.map(({ name, state, address, notice = '' }) => [name, styleText('yellow', state), address, notice]);
+    lines.push('', toTable(['EXPECTED', 'STATE', 'ADDRESS', 'WHY'], rows));
+  }
+  return lines.join('\n');
 }
 
 function toRows(node: NodeRow): string[][] {
   const first = [node.name, toState(node.state)];
-  const last = [toSize(node.memoryAvailableBytes), `${node.rttMs.toFixed(1)} ms`, node.address];
+  const free = node.memoryAvailableBytes === undefined ? 'unknown' : toSize(node.memoryAvailableBytes);
+  const last = [free, `${node.rttMs.toFixed(1)} ms`, node.address];
   if (node.engines.length === 0) return [[...first, 'none', '', '', '', ...last]];
   return node.engines.map((engine, index) => {
     const { lanes } = engine;

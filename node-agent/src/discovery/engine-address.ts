@@ -27,6 +27,11 @@ export function toAddressKey({ url }: Pick<EngineAddress, 'url'>, ownAddresses: 
   return `${isLocal(host) || ownAddresses.has(host) ? 'local' : host}:${port}${toPath(parsed.pathname)}`;
 }
 
+/** Whether the engine is on this machine, as far as its address tells. */
+export function isOnThisMachine(address: Pick<EngineAddress, 'url'>, ownAddresses: ReadonlySet<string>): boolean {
+  return toAddressKey(address, ownAddresses).startsWith('local:');
+}
+
 /** Without the end that only names the dialect. */
 function toPath(pathname: string): string {
   return pathname.replace(/\/+$/, '').replace(/\/v1$/, '');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { createNode, type Finding, type NodeOptions } from '@waggle/node-agent/create-node.ts';
+import { createNode, type Finding, type LocalNode, type NodeOptions } from '@waggle/node-agent/create-node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
@@ -33,17 +33,22 @@ export async function startLocalNodes(deps: LocalNodesDeps): Promise<LocalNodes>
   const { config, clusterId, attach } = deps;
   const wanted = config.nodes.filter((node) => node.kind === 'engine').map((node) => toEngineNode(node, deps));
   if (config.local.enabled) wanted.unshift(toOwnNode(deps));
-  const made = await Promise.allSettled(wanted.map((options) => createNode({ ...options, clusterId })));
-  const nodes = made.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const nodes: LocalNode[] = [];
   const close = async () => {
     await Promise.all(nodes.map((node) => node.close()));
   };
-  try {
-    for (const each of made) if (each.status === 'rejected') throw each.reason;
-    for (const node of nodes) attach(node);
-  } catch (thrown) {
+  // Each on its own: an engine that does not answer holds up no other.
+  const made = await Promise.allSettled(
+    wanted.map(async (options) => {
+      const node = await createNode({ ...options, mayBeElsewhere: true, clusterId });
+      nodes.push(node);
+      attach(node);
+    }),
+  );
+  for (const each of made) {
+    if (each.status === 'fulfilled') continue;
     await close();
-    throw thrown;
+    throw each.reason;
   }
   return {
     get findings() {

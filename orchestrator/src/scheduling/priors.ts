@@ -1,4 +1,4 @@
-import type { Hardware } from '@waggle/shared/cluster/node.ts';
+import { type Hardware, isMeasured } from '@waggle/shared/cluster/node.ts';
 import type { RatePriors } from './rates.ts';
 
 /**
@@ -15,6 +15,8 @@ const classes = {
   gpu: { bandwidth: 400e6, prefillSpeedup: 30 },
   unified: { bandwidth: 150e6, prefillSpeedup: 10 },
   cpu: { bandwidth: 30e6, prefillSpeedup: 4 },
+  /** Between the others. */
+  unknown: { bandwidth: 110e6, prefillSpeedup: 10 },
 } satisfies Record<string, HardwareClass>;
 
 const diskBandwidth = 1e6;
@@ -27,7 +29,8 @@ export function toPriors(hardware: Hardware, modelBytes: number): RatePriors {
   const bytes = modelBytes > 0 ? modelBytes : unknownModelBytes;
   const vram = hardware.gpus.reduce((sum, gpu) => sum + gpu.vramBytes, 0);
   const apple = hardware.platform === 'darwin' && hardware.arch === 'arm64';
-  const kind: HardwareClass = vram >= bytes ? classes.gpu : apple ? classes.unified : classes.cpu;
+  const known = vram >= bytes ? classes.gpu : apple ? classes.unified : classes.cpu;
+  const kind: HardwareClass = isMeasured(hardware) ? known : classes.unknown;
   const decodeMsPerToken = Math.max(leastDecodeMs, bytes / kind.bandwidth);
   return {
     decodeMsPerToken,
@@ -36,13 +39,15 @@ export function toPriors(hardware: Hardware, modelBytes: number): RatePriors {
   };
 }
 
-/** What a machine could hold at most. */
+/** What a machine could hold at most, as far as that is known. */
 export function toMemoryBytes(hardware: Hardware): number {
+  if (!isMeasured(hardware)) return Number.POSITIVE_INFINITY;
   return hardware.memoryBytes + hardware.gpus.reduce((sum, gpu) => sum + gpu.vramBytes, 0);
 }
 
-/** Where models run at full speed: on the GPUs if there are any. */
+/** Where models run at full speed, as far as that is known: on the GPUs if there are any. */
 export function toFastMemoryBytes(hardware: Hardware): number {
+  if (!isMeasured(hardware)) return Number.POSITIVE_INFINITY;
   const vram = hardware.gpus.reduce((sum, gpu) => sum + gpu.vramBytes, 0);
   return vram > 0 ? vram : hardware.memoryBytes;
 }

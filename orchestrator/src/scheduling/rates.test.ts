@@ -1,7 +1,8 @@
+import { unknownHardware } from '@waggle/shared/cluster/node.ts';
 import { describe, expect, it } from 'vitest';
 import { toHardware } from '../testing/reports.ts';
 import { DecayedSums } from './decayed-stats.ts';
-import { toMemoryBytes, toPriors } from './priors.ts';
+import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
 import { type RateSample, Rates } from './rates.ts';
 
 const priors = { prefillMsPerToken: 2, decodeMsPerToken: 50, loadMs: 3_000 };
@@ -141,6 +142,7 @@ describe('toPriors', () => {
     ['unified memory', toHardware({ platform: 'darwin', arch: 'arm64' }), 3e9, 20],
     ['a plain machine', toHardware(), 3e9, 100],
     ['a model of unknown size', toHardware(), 0, 133.33],
+    ['an unknown machine', unknownHardware, 3.3e9, 30],
   ])('%s', (_, hardware, bytes, decodeMsPerToken) => {
     const expected = toPriors(hardware, bytes);
     expect(expected.decodeMsPerToken).toBeCloseTo(decodeMsPerToken, 1);
@@ -150,5 +152,10 @@ describe('toPriors', () => {
 
   it('counts memory and VRAM as what a machine could hold', () => {
     expect(toMemoryBytes(toHardware({ memoryBytes: 16e9, gpus: [gpu] }))).toBe(40e9);
+  });
+
+  it('thinks no model too large for an unknown machine', () => {
+    expect(toMemoryBytes(unknownHardware)).toBe(Number.POSITIVE_INFINITY);
+    expect(toFastMemoryBytes(unknownHardware)).toBe(Number.POSITIVE_INFINITY);
   });
 });

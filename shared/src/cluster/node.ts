@@ -12,7 +12,7 @@ export interface NodeIdentity {
   readonly version: string;
 }
 
-/** What the machine is. Sizes in bytes; measured facts win over labels of the configuration. */
+/** What the machine is, empty and 0 where nobody measured it. Sizes in bytes; measured facts win over labels of the configuration. */
 export interface Hardware {
   readonly platform: string;
   readonly arch: string;
@@ -20,6 +20,13 @@ export interface Hardware {
   readonly cpuCores: number;
   readonly memoryBytes: number;
   readonly gpus: readonly Gpu[];
+}
+
+/** Of the machine of an engine that has no agent beside it. */
+export const unknownHardware: Hardware = { platform: '', arch: '', cpu: '', cpuCores: 0, memoryBytes: 0, gpus: [] };
+
+export function isMeasured({ memoryBytes }: Hardware): boolean {
+  return memoryBytes > 0;
 }
 
 export interface Gpu {

@@ -1,5 +1,13 @@
 import { type Capability, capabilities, type ModelReport, modelStates, type ResidentModel } from '../cluster/model.ts';
-import type { EngineHealth, EngineKind, EngineReport, Hardware, NodeIdentity, NodeReport } from '../cluster/node.ts';
+import {
+  type EngineHealth,
+  type EngineKind,
+  type EngineReport,
+  type Hardware,
+  type NodeIdentity,
+  type NodeReport,
+  unknownHardware,
+} from '../cluster/node.ts';
 import { toCount, toOptionalCount } from './counts.ts';
 import * as wire from './generated/waggle/v1/node.ts';
 
@@ -52,8 +60,6 @@ export function toWireIdentity(identity: NodeIdentity): wire.NodeIdentity {
   const { nodeId, bootId, name, machineId, version } = identity;
   return { nodeId, bootId, name, machineId, version };
 }
-
-const unknownHardware = { platform: '', arch: '', cpu: '', cpuCores: 0, memoryBytes: 0, gpus: [] };
 
 function toWireEngine({ models, problem, foreignJobs, slots, ...engine }: EngineReport): wire.EngineReport {
   return {

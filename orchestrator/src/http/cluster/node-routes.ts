@@ -1,3 +1,4 @@
+import { isMeasured } from '@waggle/shared/cluster/node.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { z } from 'zod';
 import type { ExpectedNodes } from '../../cluster/expected-nodes.ts';
@@ -43,15 +44,17 @@ function toNode(node: NodeView): z.infer<typeof nodeSchema> {
     version: identity.version,
     joinedAt: node.joinedAt,
     rttMs: node.rttMs,
-    hardware: {
-      platform: hardware.platform,
-      arch: hardware.arch,
-      cpu: hardware.cpu,
-      cpuCores: hardware.cpuCores,
-      memoryBytes: hardware.memoryBytes,
-      gpus: hardware.gpus.map(({ name, vendor, vramBytes }) => ({ name, vendor, vramBytes })),
-    },
-    memoryAvailableBytes: report.memoryAvailableBytes,
+    ...(isMeasured(hardware) && {
+      hardware: {
+        platform: hardware.platform,
+        arch: hardware.arch,
+        cpu: hardware.cpu,
+        cpuCores: hardware.cpuCores,
+        memoryBytes: hardware.memoryBytes,
+        gpus: hardware.gpus.map(({ name, vendor, vramBytes }) => ({ name, vendor, vramBytes })),
+      },
+      memoryAvailableBytes: report.memoryAvailableBytes,
+    }),
     waitingJobs: report.waitingJobs,
     labels: { ...node.labels, ...report.labels },
     engines: node.engines.map(toEngine),

@@ -24,15 +24,18 @@ export const nodeSchema = z.strictObject({
   version: z.string(),
   joinedAt: z.string(),
   rttMs: z.number(),
-  hardware: z.strictObject({
-    platform: z.string(),
-    arch: z.string(),
-    cpu: z.string(),
-    cpuCores: z.int(),
-    memoryBytes: z.int(),
-    gpus: z.array(z.strictObject({ name: z.string(), vendor: z.string(), vramBytes: z.int() })),
-  }),
-  memoryAvailableBytes: z.int(),
+  hardware: z
+    .strictObject({
+      platform: z.string(),
+      arch: z.string(),
+      cpu: z.string(),
+      cpuCores: z.int(),
+      memoryBytes: z.int(),
+      gpus: z.array(z.strictObject({ name: z.string(), vendor: z.string(), vramBytes: z.int() })),
+    })
+    .optional()
+    .describe('Absent: unknown, for no agent runs beside the engine.'),
+  memoryAvailableBytes: z.int().optional().describe('Absent: unknown.'),
   waitingJobs: z.int().describe('Jobs that wait inside its agent; 0 as long as all is well.'),
   labels: z.record(z.string(), z.string()),
   engines: z.array(engineSchema),
