@@ -81,7 +81,8 @@ export class ResponseCache {
     const { hits, misses, coalesced } = this.#counts;
     const asked = hits + misses + coalesced;
     return {
-      ...this.#limits,
+      maxBytes: this.#limits.maxBytes,
+      ttlMs: this.#limits.ttlMs,
       entries: this.#answers?.size ?? 0,
       bytes: this.#answers?.calculatedSize ?? 0,
       ...this.#counts,

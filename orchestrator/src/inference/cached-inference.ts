@@ -68,13 +68,9 @@ export class CachedInference implements Inference {
     const record = this.#keeper.begin(request);
     record.cache = 'hit';
     if (kept.node !== undefined) record.node = kept.node;
-    const batches = async function* () {
-      yield replay(kept, request.facts.stream);
-    };
-    const learn = () => {
-      if (kept.usage !== undefined) record.usage = kept.usage;
-    };
-    return { record, [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, batches(), learn) };
+    if (kept.usage !== undefined) record.usage = kept.usage;
+    const batch = replay(kept, request.facts.stream);
+    return { record, [Symbol.asyncIterator]: () => this.#keeper.give(request, record, batch) };
   }
 
   #join(request: InferenceRequest, { answer, record: leader }: Flight, signal: AbortSignal): Answer {

@@ -56,14 +56,15 @@ export class RecordKeeper {
     batches: AsyncIterable<AnswerBatch>,
     learn: () => void,
   ): ReturnType<Answer[typeof Symbol.asyncIterator]> {
-    let failure: ClusterError | undefined = new ClusterError('client-gone', 'the reader left');
+    let isWhole = false;
+    let failure: ClusterError | undefined;
     try {
       for await (const batch of batches) {
         learn();
         record.firstEventMs ??= this.#elapsed(request);
         const usage = usageIn(batch);
         if (usage !== undefined) record.usage = usage;
-        if ((batch.kinds & batchKind.end) !== 0) failure = undefined;
+        isWhole = (batch.kinds & batchKind.end) !== 0;
         yield batch;
       }
     } catch (thrown) {
@@ -71,15 +72,36 @@ export class RecordKeeper {
       throw failure;
     } finally {
       learn();
-      if (failure !== undefined) this.fail(request, record, failure);
-      else this.end(request, record, 'done');
+      if (isWhole) this.end(request, record, 'done');
+      else this.fail(request, record, failure ?? new ClusterError('client-gone', 'the reader left'));
     }
+  }
+
+  /** An answer that is there already, in one batch. */
+  give(request: InferenceRequest, record: RequestRecord, batch: AnswerBatch): AsyncIterator<AnswerBatch> {
+    let isGiven = false;
+    return {
+      next: () => {
+        if (isGiven) return Promise.resolve(nothingMore);
+        isGiven = true;
+        record.firstEventMs = this.#elapsed(request);
+        this.end(request, record, 'done');
+        return Promise.resolve({ done: false, value: batch });
+      },
+      return: () => {
+        if (!isGiven) this.fail(request, record, new ClusterError('client-gone', 'the reader left'));
+        isGiven = true;
+        return Promise.resolve(nothingMore);
+      },
+    };
   }
 
   #elapsed({ receivedAt }: InferenceRequest): number {
     return this.#clock.now() - receivedAt;
   }
 }
+
+const nothingMore: IteratorResult<AnswerBatch> = { done: true, value: undefined };
 
 /** The makers tell it of themselves only when their engines have stopped. */
 function usageIn(batch: AnswerBatch): Usage | undefined {
