@@ -37,7 +37,7 @@ function judged(
   return { what, value: text, goal: words, isMet };
 }
 
-/** The value below which the share `at` of all lies; NaN of none. */
+/** The value below which the share `at` of all lies, 1: the largest; NaN of none. However many there are. */
 export function percentile(values: readonly number[], at: number): number {
   const sorted = values.toSorted((left, right) => left - right);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))] ?? Number.NaN;
