@@ -3,7 +3,7 @@ import { EngineCluster } from '../e2e/engine-cluster.ts';
 import { askOnce, ClientLoad, tally } from '../src/cluster/client-load.ts';
 import { until } from '../src/cluster/process-cluster.ts';
 import { seededRandom } from '../src/proxy/seeded-random.ts';
-import { count, type Figure, milliseconds } from './figures.ts';
+import { count, type Figure, milliseconds, percentile } from './figures.ts';
 import { judgeOutcomes } from './judge-outcomes.ts';
 import type { Scenario } from './scenario.ts';
 
