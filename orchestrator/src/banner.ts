@@ -44,6 +44,8 @@ export function toEngineLines(
   return `${engines
     .map(({ node, engine }) => {
       const { kind, url, health, problem } = engine.report;
+      if (engine.usedThrough !== undefined)
+        return `  engine      ${node.name}: ${kind} at ${url} is the one of node ${engine.usedThrough.node.name}, and used there`;
       if (health !== 'up')
         return `  engine      ${node.name}: ${kind} at ${url} is down: ${problem ?? 'no answer'}; it is tried again`;
       const models = engine.models.map(({ report }) => `${report.name}${report.state === 'hot' ? ' (hot)' : ''}`);

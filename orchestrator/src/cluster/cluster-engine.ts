@@ -13,6 +13,8 @@ export class ClusterEngine implements EngineView {
   /** As the node tells it, but down while the engine rejects our credentials: its own probe may need none. */
   report: EngineReport;
   readonly lanes = new EngineLanes();
+  /** Kept by the registry, which knows the others. */
+  usedThrough: ClusterEngine | undefined;
   /** How often it came up: what it said before may differ from what it says now. */
   starts = 0;
   #served = new Map<string, ServedModel>();

@@ -123,6 +123,38 @@ describe('NodeRegistry', () => {
     expect(cluster.registry.node('a')?.engines.map((engine) => engine.engineId)).toEqual(['ollama']);
   });
 
+  it.each<[string, string, string, readonly string[]]>([
+    ['one machine and one URL: once', 'one', 'http://localhost:11434', ['a']],
+    ['one URL on two machines', 'two', 'http://127.0.0.1:11434', ['a', 'b']],
+    ['two URLs on one machine', 'one', 'http://127.0.0.1:11435', ['a', 'b']],
+  ])('uses each engine once: %s', (_, machineId, url, users) => {
+    const { registry } = new FakeCluster();
+    const join = (name: string, machine: string, engineUrl: string) => {
+      const link = new FakeLink(name);
+      Object.assign(link.identity, { machineId: machine });
+      registry.joined(link, toNodeReport({ engines: [toEngineReport({ url: engineUrl })] }));
+    };
+    join('a', 'one', 'http://127.0.0.1:11434');
+    join('b', machineId, url);
+    expect(registry.served('llama3.2').map((place) => place.engine.node.name)).toEqual(users);
+    const owner = users.length === 1 ? 'a' : undefined;
+    expect(registry.node('b')?.engines[0]?.usedThrough?.node.name).toBe(owner);
+    expect(registry.node('a')?.engines[0]?.usedThrough).toBe(undefined);
+  });
+
+  it('uses an engine through the node that can', () => {
+    const { registry } = new FakeCluster();
+    const join = (name: string, health: 'up' | 'down') => {
+      const link = new FakeLink(name);
+      Object.assign(link.identity, { machineId: 'one' });
+      registry.joined(link, toNodeReport({ engines: [toEngineReport({ health })] }));
+    };
+    join('a', 'down');
+    join('b', 'up');
+    expect(registry.served('llama3.2').map((place) => place.engine.node.name)).toEqual(['b']);
+    expect(registry.node('a')?.engines[0]?.usedThrough?.node.name).toBe('b');
+  });
+
   it('smooths the round trip', () => {
     const cluster = new FakeCluster();
     const node = cluster.join('a');

@@ -210,6 +210,12 @@ export class NodeRegistry implements LinkEvents, ClusterView {
 
   #index(): void {
     const owners = this.#owners();
+    for (const node of this.#nodes.values()) {
+      for (const engine of node.engines) {
+        const owner = owners.get(engine.identity);
+        engine.usedThrough = owner === engine ? undefined : owner;
+      }
+    }
     const places = new Map<string, ServedModel[]>();
     for (const engine of owners.values()) {
       for (const served of engine.models) {

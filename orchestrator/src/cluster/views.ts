@@ -35,6 +35,8 @@ export interface EngineView {
   readonly report: EngineReport;
   readonly lanes: LaneCounts;
   readonly models: readonly ServedModelView[];
+  /** The same engine as another node has it, which is the one that gets the jobs; undefined: this one does. */
+  readonly usedThrough: EngineView | undefined;
 }
 
 /** Derived from the lanes at the moment of asking. */

@@ -55,23 +55,27 @@ export function pullTarget(name: string, choice: NodeChoice, cluster: OperationC
     const suffixed = splitNodeSuffix(name);
     const node = suffixed === undefined ? undefined : registry.node(suffixed.node);
     if (suffixed !== undefined && node !== undefined) return { model: suffixed.model, engines: [pullingEngine(node)] };
+    // Anything else behind an @ no registry would take.
+    if (suffixed !== undefined && !suffixed.node.startsWith('sha256')) throw unknownNode(suffixed.node);
     const best = bestEngine(name, registry);
     if (best === undefined) throw noPuller();
     return { model: name, engines: [best] };
   }
   if (choice === 'all') {
-    const engines = registry.nodes.flatMap((node) => findPullingEngine(node) ?? []);
+    const engines = pullingEngines(registry);
     if (engines.length === 0) throw noPuller();
     return { model: name, engines };
   }
   const nodes = [...new Set(choice)].map((wanted) => {
     const node = registry.node(wanted);
-    if (node === undefined) {
-      throw new ClusterError('bad-request', `there is no node called '${wanted}'`, { details: { param: 'node' } });
-    }
+    if (node === undefined) throw unknownNode(wanted);
     return node;
   });
   return { model: name, engines: nodes.map(pullingEngine) };
+}
+
+function unknownNode(name: string): ClusterError {
+  return new ClusterError('bad-request', `there is no node called '${name}'`, { details: { param: 'node' } });
 }
 
 /**
@@ -79,7 +83,7 @@ export function pullTarget(name: string, choice: NodeChoice, cluster: OperationC
  * cards, then what is free of the machine's own. Disks are not known.
  */
 function bestEngine(model: string, registry: OperationCluster['registry']): EngineView | undefined {
-  const candidates = registry.nodes.flatMap((node) => findPullingEngine(node) ?? []);
+  const candidates = pullingEngines(registry);
   const holders = new Set<EngineView>(
     registry.nodes.flatMap((node) => node.engines).filter((engine) => holds(engine, model)),
   );
@@ -102,6 +106,12 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
     if (difference !== 0) return difference;
   }
   return 0;
+}
+
+/** Each engine once, however many agents see it. */
+function pullingEngines({ nodes }: OperationCluster['registry']): readonly EngineView[] {
+  const engines = nodes.flatMap((node) => findPullingEngine(node) ?? []);
+  return engines.filter((engine) => engine.usedThrough === undefined);
 }
 
 function findPullingEngine(node: NodeView): EngineView | undefined {

@@ -1,5 +1,6 @@
 import { type ModelState, modelStates } from '@waggle/shared/cluster/model.ts';
 import type { z } from 'zod';
+import type { ClusterEngine } from '../../cluster/cluster-engine.ts';
 import { toModelKey } from '../../cluster/model-names.ts';
 import type { NodeRegistry } from '../../cluster/node-registry.ts';
 import type { ServedModel } from '../../cluster/served-model.ts';
@@ -47,7 +48,7 @@ function toStatus(deps: ClusterRouteDeps, startedAt: number): z.infer<typeof sta
       nodes.map((node) => node.state),
     ),
     models: countBy(modelStates, bestStates),
-    lanes: sumLanes(nodes.flatMap((node) => node.engines.map((engine) => engine.lanes))),
+    lanes: sumLanes(usedEngines(nodes).map((engine) => engine.lanes)),
     queue: toQueue(deps),
   };
 }
@@ -99,9 +100,7 @@ function toMetrics(deps: ClusterRouteDeps): z.infer<typeof metricsSchema> {
       completionTokensPerSecond: perSecond((record) => record.usage?.completionTokens ?? 0),
     },
     queue: { ...toQueue(deps), predictedDrainMs: finite(scheduler.predictedDrainMs()) },
-    rates: registry.nodes.flatMap((node) =>
-      node.engines.flatMap((engine) => engine.models.map((served) => toRates(served, deps))),
-    ),
+    rates: usedEngines(registry.nodes).flatMap((engine) => engine.models.map((served) => toRates(served, deps))),
   };
 }
 
@@ -130,10 +129,15 @@ interface NamedModel {
 }
 
 function groupModels({ nodes }: NodeRegistry): readonly NamedModel[] {
-  const served = nodes.flatMap((node) => node.engines.flatMap((engine) => engine.models));
+  const served = usedEngines(nodes).flatMap((engine) => engine.models);
   const groups = Map.groupBy(served, (place) => toModelKey(place.name));
   const named = [...groups].map(([key, places]) => ({ name: places[0]?.name ?? key, places }));
   return named.toSorted((a, b) => a.name.localeCompare(b.name));
+}
+
+/** Each engine once, however many agents see it. */
+function usedEngines(nodes: NodeRegistry['nodes']): readonly ClusterEngine[] {
+  return nodes.flatMap((node) => node.engines.filter((engine) => engine.usedThrough === undefined));
 }
 
 function bestState(places: readonly ServedModel[]): ModelState {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ClusterView } from '../../cluster/views.ts';
+import type { ClusterView, EngineView } from '../../cluster/views.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { Route } from '../route.ts';
 import type { healthSchema, readinessSchema } from './cluster.schema.ts';
@@ -28,6 +28,9 @@ export function healthRoutes(cluster: ClusterView, isDraining: () => boolean): r
 }
 
 function countUsable({ nodes }: ClusterView): number {
-  return nodes.filter((node) => node.state === 'active' && node.engines.some(({ report }) => report.health === 'up'))
-    .length;
+  return nodes.filter((node) => node.state === 'active' && node.engines.some(isUsable)).length;
+}
+
+function isUsable({ report, usedThrough }: EngineView): boolean {
+  return report.health === 'up' && usedThrough === undefined;
 }

@@ -61,7 +61,13 @@ function toNode(node: NodeView): z.infer<typeof nodeSchema> {
   };
 }
 
-function toEngine({ engineId, report, lanes, models }: EngineView): z.infer<typeof nodeSchema>['engines'][number] {
+function toEngine({
+  engineId,
+  report,
+  lanes,
+  models,
+  usedThrough,
+}: EngineView): z.infer<typeof nodeSchema>['engines'][number] {
   return {
     engineId,
     kind: report.kind,
@@ -69,6 +75,7 @@ function toEngine({ engineId, report, lanes, models }: EngineView): z.infer<type
     version: report.version,
     health: report.health,
     ...(report.problem !== undefined && { problem: report.problem }),
+    ...(usedThrough !== undefined && { usedThrough: usedThrough.node.name }),
     slots: report.slots,
     lanes: { idle: lanes.idle, bound: lanes.bound, draining: lanes.draining },
     ...(report.foreignJobs !== undefined && { foreignJobs: report.foreignJobs }),

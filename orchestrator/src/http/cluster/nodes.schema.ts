@@ -10,6 +10,10 @@ const engineSchema = z.strictObject({
   version: z.string(),
   health: z.enum(['unknown', 'up', 'down']),
   problem: z.string().optional().describe('Why it is not up, or what its operator should mend.'),
+  usedThrough: z
+    .string()
+    .optional()
+    .describe('The node that uses this very engine instead: it is seen by both, and counted once.'),
   slots: z.int().describe('Most jobs at once.'),
   lanes: z.strictObject({ idle: z.int(), bound: z.int(), draining: z.int() }),
   foreignJobs: z.int().optional().describe('Requests it runs that did not come through Waggle.'),

@@ -28,10 +28,11 @@ export interface PsEntry {
   readonly [field: string]: unknown;
 }
 
-/** Engines whose models a client may be told of: those that are up, and those of a node that left a moment ago. */
+/** Engines whose models a client may be told of, each once: those that are up, and those of a node that left a moment ago. */
 function listedEngines(nodes: readonly NodeView[]): readonly EngineView[] {
   return nodes
     .flatMap((node) => node.engines)
+    .filter((engine) => engine.usedThrough === undefined)
     .filter((engine) => engine.node.state === 'left' || engine.report.health !== 'down');
 }
 
@@ -92,7 +93,7 @@ const never = '2318-12-31T23:59:59Z';
 export function listResident(nodes: readonly NodeView[]): readonly PsEntry[] {
   const engines = nodes.filter((node) => node.state !== 'left').flatMap((node) => node.engines);
   const hot = engines
-    .filter((engine) => engine.report.health !== 'down')
+    .filter((engine) => engine.report.health !== 'down' && engine.usedThrough === undefined)
     .flatMap((engine) => listInstances(engine.models));
   return hot.map(toPsEntry).toSorted((a, b) => timeOf(b.expires_at) - timeOf(a.expires_at));
 }
