@@ -5,6 +5,8 @@ import type { ResponseCache } from './caching/response-cache.ts';
 import type { ExpectedNodes } from './cluster/expected-nodes.ts';
 import type { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
+import { anthropicRoutes } from './http/anthropic/anthropic-routes.ts';
+import { messagesTranslation } from './http/anthropic/messages-translation.ts';
 import { BodyReader } from './http/body/body-reader.ts';
 import { JsonParser } from './http/body/parse-json.ts';
 import { createReadObject } from './http/body/read-object.ts';
@@ -12,6 +14,7 @@ import { type ClusterRouteDeps, clusterRoutes } from './http/cluster/cluster-rou
 import { healthRoutes } from './http/cluster/health-routes.ts';
 import { nodeRoutes } from './http/cluster/node-routes.ts';
 import { requestRoutes } from './http/cluster/request-routes.ts';
+import { errorFormOf } from './http/errors/error-form.ts';
 import { FailureRenderer } from './http/errors/failure-renderer.ts';
 import { InferenceEdge } from './http/inference/inference-edge.ts';
 import { createUnsentBytes, type UnsentBytes } from './http/inference/unsent-bytes.ts';
@@ -30,6 +33,7 @@ import { createMethodTable, type Route } from './http/route.ts';
 import { RunningRequests } from './http/running-requests.ts';
 import type { ServedApp } from './http/server.ts';
 import { createWebApp, notRouted, type WebAppDeps } from './http/web-app.ts';
+import { canThink } from './inference/can-think.ts';
 import type { Inference } from './inference/inference.ts';
 import type { RequestLog } from './inference/request-log.ts';
 import type { Aliases } from './inference/resolve-model.ts';
@@ -100,6 +104,7 @@ export function createApp(deps: AppDeps): ServedApp {
     cacheWish: (request, control) => toCacheWish(request, control, config.cache),
   });
 
+  const thinks = (model: string): boolean => canThink(model, cluster, aliases());
   const routes: readonly Route[] = [
     generations.route('/api/generate', 'ollama.generate'),
     generations.route('/api/chat', 'ollama.chat'),
@@ -109,10 +114,12 @@ export function createApp(deps: AppDeps): ServedApp {
     generations.route('/v1/chat/completions', 'openai.chat'),
     generations.route('/v1/completions', 'openai.completions'),
     generations.route('/v1/embeddings', 'openai.embeddings'),
+    generations.route('/v1/messages', 'openai.chat', { translation: messagesTranslation(thinks) }),
     ...ollamaListingRoutes(cluster, aliases),
     ...ollamaModelRoutes({ cluster: { registry: cluster, aliases }, runner, readObject, adminOnly }),
     ...ollamaOtherRoutes(),
     ...openaiRoutes(cluster, aliases),
+    ...anthropicRoutes({ registry: cluster, aliases, readObject }),
     ...healthRoutes(cluster, isDraining),
     ...clusterRoutes({
       registry: cluster,
@@ -152,7 +159,8 @@ export function createApp(deps: AppDeps): ServedApp {
   return {
     listener: createWebApp(webApp),
     running,
-    notRouted: (method, target) => notRouted(webApp, method, target),
+    notRouted: (method, target) =>
+      notRouted(webApp, { method, path: target, query: '', form: errorFormOf(target, {}), requestId: '' }),
     requestIds,
     dispose: () => pulse.stop(),
   };

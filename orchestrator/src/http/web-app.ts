@@ -6,7 +6,8 @@ import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { Hono } from 'hono';
 import { judgePath, toEntity } from './clean-path.ts';
-import { dialectOfPath, type FailureRenderer } from './errors/failure-renderer.ts';
+import { type ErrorForm, errorFormOf, idHeaders } from './errors/error-form.ts';
+import type { FailureRenderer } from './errors/failure-renderer.ts';
 import { type PlainAnswer, sendPlain, serverName, toResponse } from './errors/plain-answer.ts';
 import { sendAndHangUp } from './errors/send-and-hang-up.ts';
 import type { CorsHeaders } from './middleware/cross-origin.ts';
@@ -43,17 +44,18 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
       app.get(path, (context) => (context.req.raw.method === 'HEAD' ? handler(context) : context.notFound()));
     else app.on(method, path, handler);
   }
-  app.notFound(({ req }) => toResponse(notRouted(deps, req.method, req.path, queryOf(req.url))));
-  app.onError((thrown, { req, env }) =>
-    toResponse(failures.render(thrown, dialectOfPath(req.path), requestIds(env.incoming.headers['x-request-id']))),
-  );
+  app.notFound(({ req, env: { incoming } }) => toResponse(notRouted(deps, toSought(req.method, req.url, incoming))));
+  app.onError((thrown, { req, env }) => {
+    const { headers } = env.incoming;
+    return toResponse(failures.render(thrown, errorFormOf(req.path, headers), requestIds(headers['x-request-id'])));
+  });
 
   const direct = new Map<string, DirectHandler>();
   for (const route of deps.routes) if (route.direct !== undefined) direct.set(route.path, route.direct);
 
   const fetch = (request: Request, env: HttpEnv['Bindings']): Response | Promise<Response> => {
     if (request.method === 'HEAD' && !deps.methodsOf(pathOf(request.url)).includes('HEAD')) {
-      return mark(toResponse(notRouted(deps, 'HEAD', pathOf(request.url))), env.incoming);
+      return mark(toResponse(notRouted(deps, toSought('HEAD', request.url, env.incoming))), env.incoming);
     }
     const response = app.fetch(request, env);
     if (response === RESPONSE_ALREADY_SENT) return response;
@@ -69,10 +71,9 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
     outgoing.on('close', () => running.delete(request));
   };
 
-  const mark = (response: Response, { headers }: IncomingMessage): Response => {
+  const mark = (response: Response, { headers, url = '' }: IncomingMessage): Response => {
     response.headers.set('server', serverName);
-    response.headers.set('x-request-id', requestIds(headers['x-request-id']));
-    const list: string[] = [];
+    const list = idHeaders(errorFormOf(url, headers), requestIds(headers['x-request-id']));
     cors.append(list, headers.origin);
     for (let at = 0; at + 1 < list.length; at += 2) response.headers.set(list[at] ?? '', list[at + 1] ?? '');
     return response;
@@ -90,6 +91,8 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
       const mended = judgePath(incoming.method ?? '', incoming.url ?? '', deps.basePath);
       if (mended === undefined) {
         dropEmptyPort(incoming.headers);
+        // One id for all that is said of the request: a fresh one is not made twice.
+        incoming.headers['x-request-id'] = requestIds(incoming.headers['x-request-id']);
         void listener(incoming, outgoing);
         return;
       }
@@ -100,8 +103,9 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
     }
     const requestId = requestIds(incoming.headers['x-request-id']);
     const isRefusal = verdict instanceof ClusterError;
-    const answer = isRefusal ? failures.render(verdict, dialectOfPath(incoming.url ?? ''), requestId) : verdict;
-    const headers = ['server', serverName, 'x-request-id', requestId];
+    const form = errorFormOf(incoming.url ?? '', incoming.headers);
+    const answer = isRefusal ? failures.render(verdict, form, requestId) : verdict;
+    const headers = ['server', serverName, ...idHeaders(form, requestId)];
     const { origin, host } = incoming.headers;
     if (isRefusal && origin !== undefined && cors.isAllowed(origin, host)) cors.append(headers, origin);
     if (isRefusal) sendAndHangUp(incoming, outgoing, { answer, headers, clock });
@@ -109,26 +113,39 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
   };
 }
 
+/** What was asked for, with a route or without. */
+export interface Sought {
+  readonly method: string;
+  readonly path: string;
+  /** With its question mark; empty without one. */
+  readonly query: string;
+  readonly form: ErrorForm;
+  readonly requestId: string;
+}
+
+function toSought(method: string, url: string, { headers }: IncomingMessage): Sought {
+  const path = pathOf(url);
+  const requestId = String(headers['x-request-id'] ?? '');
+  return { method, path, query: queryOf(url), form: errorFormOf(path, headers), requestId };
+}
+
 /** No route: a wrong method where the path has others, else nothing at all; in the words of the path's dialect. */
 export function notRouted(
   { methodsOf, failures, basePath }: WebAppDeps,
-  method: string,
-  path: string,
-  query = '',
+  { method, path, query, form, requestId }: Sought,
 ): PlainAnswer {
   const allowed = methodsOf(path);
-  const dialect = dialectOfPath(path);
   if (allowed.length === 0 && path.endsWith('/')) {
     const bare = path.slice(0, -1);
     if (methodsOf(bare).includes(method)) return redirect(method, basePath + bare + query);
   }
   const headers = allowed.length === 0 ? undefined : { allow: allowed.join(', ') };
-  if (dialect === 'openai') {
+  if (form !== 'ollama') {
     const error =
       allowed.length === 0
         ? new ClusterError('not-found', `unknown route: ${method} ${path}`)
         : new ClusterError('method-not-allowed', `${path} has ${allowed.join(', ')}, not ${method}`);
-    return { ...failures.render(error, dialect, ''), ...(headers && { headers }) };
+    return { ...failures.render(error, form, requestId), ...(headers && { headers }) };
   }
   const [status, body] = allowed.length === 0 ? [404, '404 page not found'] : [405, '405 method not allowed'];
   return { status, body, contentType: 'text/plain', ...(headers && { headers }) };

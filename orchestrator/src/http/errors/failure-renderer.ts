@@ -1,13 +1,9 @@
-import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
+import { renderError as renderForAnthropic } from '@waggle/shared/dialects/anthropic/render-error.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import type { ErrorForm } from './error-form.ts';
 import type { PlainAnswer } from './plain-answer.ts';
-
-/** `/v1` is OpenAI's; everything else answers errors as Ollama does. */
-export function dialectOfPath(path: string): DialectName {
-  return path === '/v1' || path.startsWith('/v1/') ? 'openai' : 'ollama';
-}
 
 /**
  * The one place where what was thrown becomes what the client reads. An error nobody foresaw says its code and the
@@ -20,9 +16,9 @@ export class FailureRenderer {
     this.#logger = logger;
   }
 
-  render(thrown: unknown, dialect: DialectName, requestId: string): PlainAnswer {
+  render(thrown: unknown, form: ErrorForm, requestId: string): PlainAnswer {
     const error = this.toPublic(thrown, requestId);
-    const rendered = dialects[dialect].renderError(error);
+    const rendered = form === 'anthropic' ? renderForAnthropic(error, requestId) : dialects[form].renderError(error);
     return { ...rendered, headers: retryHeaders(error) };
   }
 

@@ -14,6 +14,7 @@ import type { RequestIds } from '../request-id.ts';
 import type { DirectHandler, Handler, Route } from '../route.ts';
 import type { RunningRequests } from '../running-requests.ts';
 import { InferenceExchange } from './inference-exchange.ts';
+import type { Translation } from './translation.ts';
 import type { UnsentBytes } from './unsent-bytes.ts';
 
 export interface InferenceEdgeDeps {
@@ -48,12 +49,12 @@ export class InferenceEdge {
   route(
     path: string,
     endpoint: EndpointName,
-    options: { readonly alwaysStream: boolean } = { alwaysStream: false },
+    options: { readonly alwaysStream?: boolean; readonly translation?: Translation } = {},
   ): Route {
     const { running } = this.#deps;
-    const { alwaysStream } = options;
+    const { alwaysStream = false, translation } = options;
     const direct: DirectHandler = (incoming, outgoing) => {
-      const exchange = new InferenceExchange(this.#deps, { endpoint, incoming, outgoing, alwaysStream });
+      const exchange = new InferenceExchange(this.#deps, { endpoint, incoming, outgoing, alwaysStream, translation });
       running.add(exchange);
       void exchange.run(() => running.delete(exchange));
     };

@@ -7,12 +7,14 @@ import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer, InferenceRequest } from '../../inference/inference.ts';
 import { nodeHeader, toHeaderText } from '../answer-headers.ts';
+import type { ErrorForm } from '../errors/error-form.ts';
 import { sendPlain, serverName } from '../errors/plain-answer.ts';
 import { sendAndHangUp } from '../errors/send-and-hang-up.ts';
 import type { RunningRequest } from '../running-requests.ts';
 import { type AnswerForm, AnswerWriter } from './answer-writer.ts';
 import type { InferenceEdgeDeps } from './inference-edge.ts';
 import { type RequestOptions, readRequestOptions } from './request-options.ts';
+import type { TranslatedCall, Translation } from './translation.ts';
 
 export interface ExchangeOptions {
   readonly endpoint: EndpointName;
@@ -20,6 +22,8 @@ export interface ExchangeOptions {
   readonly outgoing: ServerResponse;
   /** The path streams whatever the body says. */
   readonly alwaysStream: boolean;
+  /** The path's API is none of the endpoint's: what comes is a chat of its own, and so is what goes. */
+  readonly translation?: Translation | undefined;
 }
 
 /** After this much silence an SSE stream gets a comment, so that no proxy on the way gives it up. */
@@ -43,6 +47,7 @@ export class InferenceExchange implements RunningRequest {
   readonly #writer: AnswerWriter;
   seat = notSeated;
   #answer: Answer | undefined;
+  #call: TranslatedCall | undefined;
   #isStream = false;
   #isClosed = false;
   #bodyBytes = 0;
@@ -91,7 +96,8 @@ export class InferenceExchange implements RunningRequest {
     this.#bodyBytes = body.length;
     if (this.#isClosed) this.#releaseBody();
     const written = json.isSmall(body) ? json.parse(body) : await json.parseLarge(body);
-    const parsed = dialects[endpoints[endpoint].dialect].withExactKeys(endpoint, written);
+    this.#call = this.#options.translation?.read(written, this.#requestId);
+    const parsed = this.#call?.chat ?? dialects[endpoints[endpoint].dialect].withExactKeys(endpoint, written);
     const facts = this.#inspect(parsed);
     if (facts.model.length > longestModelName) throw invalidModelName();
     const encoding = encodingOf(parsed);
@@ -106,12 +112,17 @@ export class InferenceExchange implements RunningRequest {
       client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
       traceparent: options.traceparent,
       hops: options.hops,
-      answer: 'native',
-      cacheWish: this.#deps.cacheWish({ endpoint, parsed, bytes: body.length }, options.cache),
+      answer: this.#call === undefined ? 'native' : 'events',
+      cacheWish: this.#deps.cacheWish({ endpoint, parsed: this.#toJudge(parsed), bytes: body.length }, options.cache),
     };
     this.#isStream = facts.stream;
     this.#answer = inference.run(request, this.#controller.signal);
     return { facts, form: this.#formOf(facts, encoding) };
+  }
+
+  /** Answers in events are none for those who take an engine's bytes. */
+  #toJudge(parsed: unknown): unknown {
+    return this.#call === undefined ? parsed : { ...this.#call.chat, answer: 'events' };
   }
 
   #releaseBody(): void {
@@ -125,8 +136,14 @@ export class InferenceExchange implements RunningRequest {
 
   #inspect(parsed: unknown): RequestFacts {
     const { endpoint, alwaysStream } = this.#options;
-    const facts = dialects[endpoints[endpoint].dialect].inspectRequest(endpoint, parsed);
+    const facts = this.#withNeeds(dialects[endpoints[endpoint].dialect].inspectRequest(endpoint, parsed));
     return alwaysStream && facts.action === 'run' ? { ...facts, stream: true } : facts;
+  }
+
+  #withNeeds(facts: RequestFacts): RequestFacts {
+    const call = this.#call;
+    if (call === undefined || call.alsoNeeds.length === 0) return facts;
+    return { ...facts, needs: [...facts.needs, ...call.alsoNeeds] };
   }
 
   /** The client's bytes, unless the engine would read them otherwise than they were judged. */
@@ -160,6 +177,7 @@ export class InferenceExchange implements RunningRequest {
       stream,
       contentType: dialect.contentType(endpoint, stream),
       createEncoder: () =>
+        this.#call?.createEncoder(facts) ??
         dialect.createAnswerEncoder(endpoint, {
           model,
           requestId,
@@ -176,6 +194,7 @@ export class InferenceExchange implements RunningRequest {
   #headers(): string[] {
     if (this.#deps.running.isDraining) this.#options.outgoing.shouldKeepAlive = false;
     const headers = ['server', serverName, 'x-request-id', this.#requestId];
+    if (this.#options.translation?.errorForm === 'anthropic') headers.push('request-id', this.#requestId);
     const record = this.#answer?.record;
     if (record !== undefined) {
       const { node } = record;
@@ -197,7 +216,7 @@ export class InferenceExchange implements RunningRequest {
     const cause: unknown = signal.aborted ? signal.reason : thrown;
     const { dialect } = endpoints[endpoint];
     if (!outgoing.headersSent) {
-      const answer = this.#deps.failures.render(cause, dialect, this.#requestId);
+      const answer = this.#deps.failures.render(cause, this.#errorForm, this.#requestId);
       const { code } = toClusterError(cause);
       const isUnread = code === 'overloaded' && !incoming.complete;
       if (code === 'body-too-large' || code === 'request-timeout' || isUnread) {
@@ -206,11 +225,17 @@ export class InferenceExchange implements RunningRequest {
         sendPlain(outgoing, answer, this.#headers());
       }
     } else if (this.#isStream) {
-      this.#writer.end(dialects[dialect].renderStreamError(this.#deps.failures.toPublic(cause, this.#requestId)));
+      const error = this.#deps.failures.toPublic(cause, this.#requestId);
+      this.#writer.end((this.#call ?? dialects[dialect]).renderStreamError(error));
     } else {
       // A body that was begun can only be cut, so that its reader does not take it for whole.
       outgoing.destroy();
     }
+  }
+
+  get #errorForm(): ErrorForm {
+    const { translation, endpoint } = this.#options;
+    return translation?.errorForm ?? endpoints[endpoint].dialect;
   }
 
   #logLate(thrown: unknown): void {

@@ -32,12 +32,16 @@ const allowedHeaders = [
   'X-Stainless-Runtime',
   'X-Stainless-Runtime-Version',
   'X-Stainless-Timeout',
+  'X-Api-Key',
+  'Anthropic-Version',
+  'Anthropic-Beta',
+  'Anthropic-Dangerous-Direct-Browser-Access',
   'X-Request-Id',
   'X-Waggle-Priority',
   'X-Waggle-Deadline-Ms',
 ].join(',');
 
-const exposedHeaders = 'X-Request-Id,X-Waggle-Node,X-Waggle-Attempts,Retry-After';
+const exposedHeaders = 'X-Request-Id,Request-Id,X-Waggle-Node,X-Waggle-Attempts,Retry-After';
 
 /** Answers to pages are marked for their origin; requests without one get nothing. */
 export interface CorsHeaders {

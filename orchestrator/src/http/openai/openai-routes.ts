@@ -2,13 +2,15 @@ import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { splitNodeSuffix, toModelKey, toShortName, withTag } from '../../cluster/model-names.ts';
 import type { ClusterView, NodeView } from '../../cluster/views.ts';
 import { type Aliases, toUnknownModel } from '../../inference/resolve-model.ts';
-import { textResponse } from '../json-response.ts';
+import { toModelInfo, toModelPage } from '../anthropic/model-list.ts';
+import { asksAnthropic } from '../errors/error-form.ts';
+import { jsonResponse, textResponse } from '../json-response.ts';
 import { listTags, type TagEntry } from '../ollama/model-entries.ts';
 import type { Handler, Route } from '../route.ts';
 
 const notThere = [
   'responses',
-  'messages',
+  'messages/batches',
   'files',
   'vector_stores',
   'audio',
@@ -23,17 +25,20 @@ export function openaiRoutes(cluster: ClusterView, aliases: () => Aliases): read
     {
       method: 'GET',
       path: '/v1/models',
-      handler: () =>
-        reply({ object: 'list', data: listTags(cluster.nodes, aliases()).map((tag) => toModel(tag.name, tag)) }),
+      handler: ({ req, env }) => {
+        const tags = listTags(cluster.nodes, aliases());
+        if (asksAnthropic(env.incoming.headers)) return jsonResponse(toModelPage(tags, (name) => req.query(name)));
+        return reply({ object: 'list', data: tags.map((tag) => toModel(tag.name, tag)) });
+      },
     },
     {
       method: 'GET',
       path: '/v1/models/:id{.+}',
-      handler: ({ req }) => {
+      handler: ({ req, env }) => {
         const id = req.param('id') ?? '';
         const tag = findTag(id, cluster.nodes, aliases()) ?? findOnNode(id, cluster, aliases());
         if (tag === undefined) throw toUnknownModel(id, withTag(toShortName(id)), cluster);
-        return reply(toModel(id, tag));
+        return asksAnthropic(env.incoming.headers) ? jsonResponse(toModelInfo(id, tag)) : reply(toModel(id, tag));
       },
     },
     ...notThere.flatMap((name) => missingRoutes(`/v1/${name}`)),

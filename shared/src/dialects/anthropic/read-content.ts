@@ -1,0 +1,63 @@
+import type { ContentPart, ImageData } from '../../chat/generation-request.ts';
+import { firstBadBase64 } from '../base64.ts';
+import type { JsonObject } from '../json-value.ts';
+import { needText, readObject, readText, toFields, wrongField } from '../read-fields.ts';
+
+/** A text, or a list of blocks: what every `content` of the API is. Absent or null: no blocks. */
+export function readBlocks(content: unknown, path: string): readonly JsonObject[] {
+  if (content === undefined || content === null) return [];
+  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content }];
+  if (!Array.isArray(content)) throw wrongField(path, 'must be a text or a list of content blocks');
+  return content.map((block: unknown, index) => toFields(block, `${path}.${index}`));
+}
+
+export function readTextBlock(block: JsonObject, path: string): string {
+  const text = readText(block, 'text', path);
+  if (text === undefined) throw wrongField(`${path}.text`, 'is required');
+  return text;
+}
+
+/** Of a user's message or a tool's result. */
+export function readPart(block: JsonObject, path: string): ContentPart {
+  switch (block['type']) {
+    case 'text':
+      return { type: 'text', text: readTextBlock(block, path) };
+    case 'image':
+      return { type: 'image', image: readImage(block, path) };
+    default:
+      throw wrongBlock(block, path);
+  }
+}
+
+const imageTypes = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
+
+function readImage(block: JsonObject, path: string): ImageData {
+  const source = readObject(block, 'source', path) ?? {};
+  const at = `${path}.source`;
+  if (source['type'] !== 'base64') {
+    throw wrongField(`${at}.type`, 'images are not fetched from anywhere, only base64 is supported');
+  }
+  const mimeType = needText(source, 'media_type', at);
+  if (!imageTypes.includes(mimeType)) throw wrongField(`${at}.media_type`, `must be one of ${imageTypes.join(', ')}`);
+  const base64 = needText(source, 'data', at);
+  if (firstBadBase64(base64) !== -1) throw wrongField(`${at}.data`, 'is no valid base64');
+  return { mimeType, base64 };
+}
+
+export function wrongBlock(block: JsonObject, path: string): Error {
+  const type = readText(block, 'type', path);
+  if (type === undefined) return wrongField(`${path}.type`, 'is required');
+  return wrongField(`${path}.type`, `blocks of type ${JSON.stringify(type)} are not supported here`);
+}
+
+/** Blocks of text side by side are lines of one text. */
+export function joinTexts(parts: readonly ContentPart[]): readonly ContentPart[] {
+  const joined: ContentPart[] = [];
+  for (const part of parts) {
+    const last = joined.at(-1);
+    if (part.type === 'text' && last?.type === 'text') {
+      joined[joined.length - 1] = { type: 'text', text: `${last.text}\n${part.text}` };
+    } else joined.push(part);
+  }
+  return joined;
+}
