@@ -18,6 +18,8 @@ class FakeSocket extends EventEmitter {
     this.remotePort = remotePort;
   }
 
+  bytesRead = 0;
+
   destroy(): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
@@ -82,6 +84,21 @@ test('a stranger that stays one is cut off; who has authenticated stays', async 
   expect(stranger?.isDestroyed).toBe(false);
   await clock.advance(1_000);
   expect([stranger?.isDestroyed, agent?.isDestroyed, gate.strangers, clock.pending]).toEqual([true, false, 0, 0]);
+});
+
+test('a stranger that sends more than a registration is cut off, also when it sends it late; who has authenticated may', async () => {
+  const [first, late, agent] = connect('10.0.0.1', 3);
+  if (first === undefined || late === undefined || agent === undefined) throw new Error('too few');
+  for (const socket of [first, agent]) socket.bytesRead = 2e6;
+  gate.authenticated(`10.0.0.1:${agent.remotePort}`);
+  await clock.advance(100);
+  expect([first.isDestroyed, late.isDestroyed, agent.isDestroyed]).toEqual([true, false, false]);
+  late.bytesRead = 1.2e6;
+  await clock.advance(1_000);
+  expect(late.isDestroyed).toBe(false);
+  late.bytesRead = 2e6;
+  await clock.advance(100);
+  expect([late.isDestroyed, clock.pending]).toEqual([true, 0]);
 });
 
 test('one line tells of the first refusal, and one every ten seconds of all others', async () => {

@@ -1,6 +1,7 @@
 import { isIPv6, type Socket } from 'node:net';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
+import { maxReportBytes } from '@waggle/shared/wire/control-frames.ts';
 
 interface GateDeps {
   readonly clock: Clock;
@@ -16,20 +17,29 @@ const maxPerAddress = 64;
 const maxInAll = 256;
 /** Longer than the handshake takes that is cut off first; a peer that keeps its streams open does not stay for that. */
 const authenticateMaxMs = 15_000;
+/**
+ * A registration and its report, the largest that comes with one, and some more. grpc would put a message of 4 MB together for each
+ * of the many streams of a connection before anybody sees who sends it.
+ */
+const strangerMaxBytes = maxReportBytes + 256 * 1024;
+/** Bytes are counted this often, so that a stranger may be a little above the bound. */
+const countEveryMs = 100;
 /** One line about refused connections comes no more often. */
 const tellPauseMs = 10_000;
 
 interface Stranger {
+  readonly socket: Socket;
   readonly address: string;
   readonly stopWaiting: () => void;
 }
 
-/** Bounds the connections of strangers. What has authenticated is no longer counted. */
+/** Bounds the connections of strangers, and what each sends. What has authenticated is no longer counted. */
 export class ConnectionGate {
   readonly #deps: GateDeps;
   /** By peer, as grpc names it. */
   readonly #strangers = new Map<string, Stranger>();
   readonly #perAddress = new Map<string, number>();
+  #stopCounting: (() => void) | undefined;
   #refused = 0;
   #refusedLast = '';
   #isPausing = false;
@@ -58,7 +68,8 @@ export class ConnectionGate {
     this.#forget(peer); // the same peer at another address of ours
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     const stopWaiting = this.#deps.clock.schedule(authenticateMaxMs, () => socket.destroy());
-    this.#strangers.set(peer, { address, stopWaiting });
+    this.#strangers.set(peer, { socket, address, stopWaiting });
+    this.#countBytes();
     socket.once('close', () => this.#forget(peer));
     return true;
   }
@@ -72,9 +83,23 @@ export class ConnectionGate {
     if (stranger === undefined) return;
     this.#strangers.delete(peer);
     stranger.stopWaiting();
+    if (this.#strangers.size === 0) this.#stopCounting?.();
     const count = (this.#perAddress.get(stranger.address) ?? 1) - 1;
     if (count > 0) this.#perAddress.set(stranger.address, count);
     else this.#perAddress.delete(stranger.address);
+  }
+
+  #countBytes(): void {
+    if (this.#stopCounting !== undefined) return;
+    const stop = this.#deps.clock.schedule(countEveryMs, () => {
+      this.#stopCounting = undefined;
+      for (const { socket } of [...this.#strangers.values()]) if (socket.bytesRead > strangerMaxBytes) socket.destroy();
+      if (this.#strangers.size > 0) this.#countBytes();
+    });
+    this.#stopCounting = () => {
+      this.#stopCounting = undefined;
+      stop();
+    };
   }
 
   /** At once for the first, then a sum. */

@@ -96,6 +96,26 @@ describe('connections of strangers', () => {
   });
 });
 
+describe('what a peer may send before it has proved that it belongs to the cluster', () => {
+  test('is a registration: one that sends more is cut off, a node is not', async () => {
+    await start();
+    const [agent, stranger] = [await join(), connect()];
+    await stranger.frames.next();
+    // Far below the most that grpc takes for one message.
+    const noise = { timeMs: 1, level: 'info', event: 'noise', factsJson: 'x'.repeat(1_500_000) } as const;
+    for (const each of [agent, stranger]) each.say({ type: 'log-batch', entries: [noise], dropped: 0 });
+    const began = clock.now();
+    while (!stranger.isOver) {
+      agent.say({ type: 'heartbeat' });
+      await settle(200);
+      await clock.advance(100);
+    }
+    // Long before it is too late to register.
+    expect(clock.now() - began).toBeLessThan(9_000);
+    expect([agent.isOver, events.link !== undefined]).toEqual([false, true]);
+  });
+});
+
 describe('log lines of nodes', () => {
   test('a log line of a node is written with its name; a node that floods is cut short', async () => {
     const lines: { readonly event: string; readonly facts: unknown }[] = [];
