@@ -1,0 +1,211 @@
+import type { ErrorCode } from '@waggle/shared/errors/error-codes.ts';
+import type { HubSettings, PullLimits } from './pull-settings.ts';
+
+/** Why a source did not give what was asked of it. The message is a sentence without its full stop. */
+export class SourceFailure extends Error {
+  override readonly name = 'SourceFailure';
+  readonly code: ErrorCode;
+  readonly isRetryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: { code?: ErrorCode; isRetryable?: boolean; retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = options.code ?? 'engine-failed';
+    this.isRetryable = options.isRetryable ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+export interface SourceAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Of this answer and of the redirects before it: the hub tells a file's hash with its redirect. */
+  readonly linked: { readonly sha256?: string; readonly sizeBytes?: number };
+  /** The bytes as they come; throws a SourceFailure when they stop coming. Returning early ends the connection. */
+  readonly body: AsyncGenerator<Uint8Array, void, undefined>;
+  /** Ends the connection where `body` is not read at all. */
+  discard(): Promise<void>;
+}
+
+export interface SourceOptions {
+  readonly hub: HubSettings;
+  readonly limits: Pick<PullLimits, 'stallMs' | 'redirects'>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One GET. Redirects are followed, the token goes to the hub's own address only. Throws a SourceFailure for every status but
+ * 200, 206, 412 and 416, and rejects with the signal's reason.
+ */
+export async function requestSource(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  options: SourceOptions,
+): Promise<SourceAnswer> {
+  const { hub, limits, signal } = options;
+  const watch = new StallWatch(signal, limits.stallMs);
+  let linked: SourceAnswer['linked'] = {};
+  let current = new URL(url);
+  try {
+    for (let hops = 0; ; hops++) {
+      const response = await fetch(current.href, {
+        redirect: 'manual',
+        // Compressed ranges would be ranges of something else.
+        headers: { 'accept-encoding': 'identity', 'user-agent': 'waggle', ...headers, ...authorization(current, hub) },
+        signal: watch.signal,
+      });
+      linked = { ...linked, ...toLinked(response.headers) };
+      const location = response.headers.get('location');
+      if (response.status < 300 || response.status >= 400 || response.status === 304 || location === null) {
+        await refuseStatus(response, current, hub);
+        return {
+          status: response.status,
+          headers: response.headers,
+          linked,
+          body: readBody(response, current, watch, signal),
+          async discard() {
+            watch.pause();
+            await response.body?.cancel();
+          },
+        };
+      }
+      await response.body?.cancel();
+      if (hops === limits.redirects) throw new SourceFailure(`${shown(url)} redirects more than ${hops} times`);
+      current = followed(current, location);
+      watch.restart();
+    }
+  } catch (cause) {
+    watch.pause();
+    throw toFailure(cause, current, watch, signal);
+  }
+}
+
+/** An address in messages: without its query, which may be a key. */
+export function shown(url: string | URL): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
+function authorization(url: URL, { endpoint, token }: HubSettings): Record<string, string> {
+  if (token === undefined || url.origin !== new URL(endpoint).origin) return {};
+  return { authorization: `Bearer ${token}` };
+}
+
+function followed(from: URL, location: string): URL {
+  const url = URL.parse(location, from);
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new SourceFailure(`${shown(from)} redirects to what is no address of a file`);
+  }
+  if (from.protocol === 'https:' && url.protocol === 'http:') {
+    throw new SourceFailure(`${shown(from)} redirects to ${shown(url)}, which is not encrypted`);
+  }
+  return url;
+}
+
+function toLinked(headers: Headers): SourceAnswer['linked'] {
+  const sha256 = /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(headers.get('x-linked-etag') ?? '')?.[1];
+  const size = /^\d{1,15}$/.exec(headers.get('x-linked-size') ?? '')?.[0];
+  return { ...(sha256 !== undefined && { sha256 }), ...(size !== undefined && { sizeBytes: Number(size) }) };
+}
+
+async function refuseStatus(response: Response, url: URL, hub: HubSettings): Promise<void> {
+  const { status } = response;
+  if (status === 200 || status === 206 || status === 412 || status === 416) return;
+  await response.body?.cancel();
+  const isHub = url.origin === new URL(hub.endpoint).origin;
+  const where = shown(url);
+  if (status === 401 || status === 403) {
+    throw new SourceFailure(`${where} may not be read (${status})${isHub ? hubAdvice(hub) : ''}`, {
+      code: 'forbidden',
+    });
+  }
+  if (status === 404 || status === 410)
+    throw new SourceFailure(`there is no ${where} (${status})`, { code: 'not-found' });
+  const isRetryable = status === 408 || status === 429 || status >= 500;
+  const why = status === 429 ? 'gets too many requests' : `answers with status ${status}`;
+  throw new SourceFailure(`${url.host} ${why}`, { isRetryable, retryAfterMs: retryAfter(response.headers) });
+}
+
+function hubAdvice({ token }: HubSettings): string {
+  const how =
+    token === undefined
+      ? 'set HF_TOKEN to a token of an account that may'
+      : 'the account of HF_TOKEN may not, or has not accepted its conditions';
+  return `: the repository does not exist, is private, or has conditions; ${how}`;
+}
+
+function retryAfter(headers: Headers): number | undefined {
+  const text = headers.get('retry-after') ?? '';
+  if (/^\d{1,6}$/.test(text)) return Number(text) * 1_000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+}
+
+async function* readBody(
+  response: Response,
+  url: URL,
+  watch: StallWatch,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    watch.restart();
+    for await (const chunk of response.body ?? []) {
+      // The reader's own time is not the source's.
+      watch.pause();
+      yield chunk;
+      watch.restart();
+    }
+  } catch (cause) {
+    throw toFailure(cause, url, watch, signal);
+  } finally {
+    watch.pause();
+  }
+}
+
+function toFailure(cause: unknown, url: URL, watch: StallWatch, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (cause instanceof SourceFailure) return cause;
+  const options = { code: 'engine-unreachable', isRetryable: true, cause } as const;
+  if (watch.hasStalled) return new SourceFailure(`${url.host} sent nothing for ${watch.stallMs / 1_000} s`, options);
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : '';
+  const why = reasons[code] ?? `ended the connection${code === '' ? '' : ` (${code})`}`;
+  return new SourceFailure(`${url.host} ${why}`, options);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'cannot be found: no name service knows it',
+  EAI_AGAIN: 'cannot be found: the name service does not answer',
+  ECONNREFUSED: 'refuses the connection',
+  UND_ERR_CONNECT_TIMEOUT: 'does not take the connection',
+};
+
+/** Aborts its signal when nothing came for a while; the outer signal's abort goes through. */
+class StallWatch {
+  readonly stallMs: number;
+  readonly signal: AbortSignal;
+  readonly #stall = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(outer: AbortSignal, stallMs: number) {
+    this.stallMs = stallMs;
+    this.signal = AbortSignal.any([outer, this.#stall.signal]);
+    this.restart();
+  }
+
+  get hasStalled(): boolean {
+    return this.#stall.signal.aborted;
+  }
+
+  restart(): void {
+    this.pause();
+    this.#timer = setTimeout(() => this.#stall.abort(), this.stallMs);
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+}
