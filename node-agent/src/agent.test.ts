@@ -92,6 +92,7 @@ describe('an agent', () => {
     const number = first.httpPort;
     const second = await start({ port: { number, isChosen: false } });
     expect(second.httpPort).toBeGreaterThan(number);
+    expect(printed).toContain(`port ${number} is in use, so it is ${second.httpPort}`);
     await expect(start({ port: { number, isChosen: true } })).rejects.toThrow(
       `Port ${number} is in use; name another with --port PORT.`,
     );

@@ -14,10 +14,13 @@ export interface StartFacts {
 /** What a person reads when the agent is up. */
 export function toStartLines({ config, identity, folder, host, port }: StartFacts): string {
   const address = joinHostPort(isUnspecifiedHost(host) ? '127.0.0.1' : host, port);
+  const wanted = config.port.number;
+  const isOther = wanted !== 0 && wanted !== port;
   const lines = [
     `Waggle agent ${identity.version}, node ${identity.name}`,
     row('health', `http://${address}/health`),
     row('data', folder),
+    ...(isOther ? [row('note', `port ${wanted} is in use, so it is ${port}; --port PORT takes that one or none`)] : []),
     ...config.notices.map((notice) => row('note', notice)),
   ];
   if (config.orchestrator === undefined) lines.push(row('cluster', waitingWords(config, port)));

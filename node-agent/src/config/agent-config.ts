@@ -10,7 +10,7 @@ export interface AgentConfig {
   readonly token: JoinToken | undefined;
   readonly name: { readonly text: string; readonly isChosen: boolean };
   readonly data: { readonly folder: string; readonly isChosen: boolean };
-  /** A port nobody chose may be another one if it is taken. */
+  /** Chosen: that one or none. PORT chooses nothing: whoever sets it for one agent sets it for the next on that machine, too. */
   readonly port: { readonly number: number; readonly isChosen: boolean };
   /** Undefined: loopback, unless the agent waits for an invitation. */
   readonly host: string | undefined;

@@ -56,7 +56,7 @@ describe('readAgentConfig', () => {
       port: { number: 3200, isChosen: true },
       host: '0.0.0.0',
     });
-    expect(run([], environment)).toMatchObject({ orchestrator: 'old:1', port: { number: 3100, isChosen: true } });
+    expect(run([], environment)).toMatchObject({ orchestrator: 'old:1', port: { number: 3100, isChosen: false } });
   });
 
   test('each flag has a variable of its name, which beats that of others', () => {

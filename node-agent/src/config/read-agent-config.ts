@@ -36,7 +36,7 @@ const helpText = `A Waggle agent: makes the engines of this machine part of a cl
   --token TOKEN             the cluster's join token (K10::…), as the orchestrator prints it
   --name NAME               name of this node in the cluster (the host's name)
   --data DIR                folder for what is kept
-  --port PORT               port for health, metrics and invitations (${ownPort})
+  --port PORT               port for health, metrics and invitations, this one or none (${ownPort}, or the next free one)
   --drain-timeout SECONDS   longest wait for running jobs when it is told to end (${drainSeconds})
   --log-level LEVEL         ${logLevels.join(', ')} (info)
   -h, --help                show this text
@@ -47,7 +47,7 @@ Examples:
   npm run agent -- --name attic --drain-timeout 120      wait to be invited
 
 Environment: each flag as WAGGLE_<FLAG> (WAGGLE_ORCHESTRATOR, WAGGLE_TOKEN or WAGGLE_JOIN_TOKEN, …: a token there is seen by nobody
-who lists processes), PORT, HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else
+who lists processes), PORT (or the next free one), HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else
 Ollama), QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH.
 `;
 
@@ -71,6 +71,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
     return environment(toVariable(flag)) ?? (other === undefined ? undefined : environment(other));
   };
   const port = pick('port', 'PORT');
+  const isPortChosen = port !== undefined && port.source !== 'PORT';
   const name = pick('name');
   const data = pick('data');
   const notices = noteUnreadVariables(inputs.environment, Object.keys(options).map(toVariable));
@@ -83,7 +84,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
       token: toToken(pick('token', 'WAGGLE_JOIN_TOKEN')),
       name: { text: name === undefined ? toName(inputs.hostName) : checkName(name), isChosen: name !== undefined },
       data: { folder: toFolder(data, inputs), isChosen: data !== undefined },
-      port: { number: port === undefined ? ownPort : toInteger(port, 0, 65_535), isChosen: port !== undefined },
+      port: { number: port === undefined ? ownPort : toInteger(port, 0, 65_535), isChosen: isPortChosen },
       host: variable('HOST'),
       drainMaxMs: toDrainMs(pick('drain-timeout')),
       logLevel: toLogLevel(pick('log-level')),
