@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { defaultDataFolder, findHomeFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
+import { readVariable } from '@waggle/shared/process/variables.ts';
 import type { Command } from 'commander';
 import { ApiClient, ApiError } from './api-client.ts';
 import { createOutput, type Output } from './output.ts';
@@ -42,9 +43,12 @@ function isLoopback({ hostname }: URL): boolean {
 
 /** The token of an orchestrator of this user on this machine, where there is one. */
 function readAdminToken(): string | undefined {
+  const { env: environment, platform } = process;
+  const surroundings = { environment, homeFolder: findHomeFolder(), platform };
+  const chosen = readVariable(environment, 'WAGGLE_DATA');
   const folder =
-    process.env['WAGGLE_DATA'] ??
-    path.join(process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local', 'share'), 'waggle');
+    chosen === undefined ? defaultDataFolder(surroundings) : resolvePath(chosen, process.cwd(), surroundings);
+  if (folder === undefined) return undefined;
   try {
     return readFileSync(path.join(folder, 'admin-token'), 'utf8').trim() || undefined;
   } catch {

@@ -8,6 +8,10 @@ import { addPrograms } from './commands/programs.ts';
 import { addPull } from './commands/pull.ts';
 import { addRequests } from './commands/requests.ts';
 import { addStatus } from './commands/status.ts';
+import { createOutput } from './output.ts';
+
+// Known before anything is read: what cannot be read is said as JSON, too.
+const output = createOutput(process.argv.includes('--json'));
 
 const program = new Command('waggle')
   .description('one address in front of every LLM on your machines')
@@ -17,13 +21,15 @@ const program = new Command('waggle')
   .option('--json', 'print JSON')
   .enablePositionalOptions()
   .passThroughOptions(false)
-  .showHelpAfterError('(--help shows what there is)')
+  .configureOutput({ outputError: (text) => output.fail(toSentence(text)) })
   .addHelpText(
     'after',
     `
+In a clone waggle is: npm run waggle --
+
 Examples:
   waggle up                                    run the orchestrator here
-  waggle join server:3001 --token TOKEN        make this machine a node of it
+  waggle join server:50051 --token TOKEN       make this machine a node of it
   waggle pull qwen3:4b                         get a model
   waggle chat qwen3:4b "Why is the sky blue?"  ask it
   waggle status --url server:3001              look at a cluster from elsewhere
@@ -50,6 +56,16 @@ try {
   await program.parseAsync();
 } catch (thrown) {
   if (!(thrown instanceof ApiError)) throw thrown;
-  process.stderr.write(`${thrown.message}\n`);
+  output.fail(thrown.message);
   process.exitCode = 1;
+}
+
+/** `error: unknown option '--fly'` and a line with what was perhaps meant → one sentence that says where to look. */
+function toSentence(text: string): string {
+  const said = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  return `${said}; --help shows what there is`;
 }

@@ -4,12 +4,14 @@ import Table from 'cli-table3';
 /** Everything a command prints: text for people, or one JSON document with `--json`. */
 export interface Output {
   readonly json: boolean;
-  /** True: lines may be rewritten in place. */
-  readonly isLive: boolean;
   print(text: string): void;
   /** Without a line end, for streamed text. */
   write(text: string): void;
   data(value: unknown): void;
+  /** Why a command did not do what it should: a sentence on standard error, `{ "error": … }` with `--json`. */
+  fail(message: string): void;
+  /** Shows a text in the place of the one before, from the upper left corner; where nobody looks it is printed below it. */
+  redraw(text: string): void;
   /** Replaces the last progress line; not shown where nobody looks. */
   progress(text: string): void;
   /** Ends the progress line. */
@@ -22,13 +24,14 @@ export function createOutput(
   stderr: NodeJS.WriteStream = process.stderr,
 ): Output {
   let hasProgress = false;
+  let hasScreen = false;
+  const isLive = stdout.isTTY && !json;
   const clear = () => {
     if (hasProgress) stderr.write('\r\x1b[2K');
     hasProgress = false;
   };
   return {
     json,
-    isLive: stdout.isTTY && !json,
     print: (text) => {
       clear();
       stdout.write(`${text}\n`);
@@ -38,6 +41,21 @@ export function createOutput(
       stdout.write(text);
     },
     data: (value) => stdout.write(`${JSON.stringify(value)}\n`),
+    fail: (message) => {
+      clear();
+      if (json) stdout.write(`${JSON.stringify({ error: message })}\n`);
+      else stderr.write(`${message}\n`);
+    },
+    redraw: (text) => {
+      if (!isLive) {
+        stdout.write(`${text}\n`);
+        return;
+      }
+      // Written over, not cleared first: nothing flickers. Long lines are cut, because wrapped ones would be two.
+      const lines = fitRows(text.split('\n'), stdout.rows || 24).map((line) => `${line}\x1b[K\n`);
+      stdout.write(`${hasScreen ? '' : '\x1b[2J'}\x1b[?7l\x1b[H${lines.join('')}\x1b[J\x1b[?7h`);
+      hasScreen = true;
+    },
     progress: (text) => {
       if (json || !stderr.isTTY) return;
       clear();
@@ -46,6 +64,11 @@ export function createOutput(
     },
     settle: clear,
   };
+}
+
+/** One row is left for the cursor. */
+function fitRows(lines: readonly string[], rows: number): readonly string[] {
+  return lines.length < rows ? lines : [...lines.slice(0, rows - 2), '…'];
 }
 
 /** A table without lines; the head is dim. */

@@ -52,7 +52,8 @@ export class CliTerminal implements Disposable {
     const command = [process.execPath, path.join(root, 'cli/src/main.ts'), ...args]
       .map((part) => `'${part}'`)
       .join(' ');
-    this.#child = spawn(script, ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {
+    // Without a shell in between, which would take Ctrl-C for its own.
+    this.#child = spawn(script, ['--quiet', '--flush', '--return', '--command', `exec ${command}`, '/dev/null'], {
       env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1', TERM: 'dumb' },
     });
     this.#child.stdout.on('data', (bytes: Buffer) => {
@@ -67,7 +68,12 @@ export class CliTerminal implements Disposable {
 
   /** Resolves when `text` was shown so often. */
   async shows(text: string, times = 1): Promise<void> {
-    await until(async () => this.#shown.split(text).length > times);
+    await until(async () => this.count(text) >= times);
+  }
+
+  /** How often `text` was shown so far. */
+  count(text: string): number {
+    return this.#shown.split(text).length - 1;
   }
 
   [Symbol.dispose](): void {

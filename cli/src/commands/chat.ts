@@ -52,7 +52,7 @@ async function converse(client: ApiClient, output: Output, chat: { model: string
         if (!(thrown instanceof ApiError)) throw thrown;
         // The next question must not stand behind one that was never answered.
         chat.history.pop();
-        process.stderr.write(`${thrown.message}\n`);
+        output.fail(thrown.message);
       }
       answering = undefined;
     }

@@ -3,17 +3,10 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { type ApiClient, ApiError } from '../api-client.ts';
 import { toContext } from '../context.ts';
+import { checkEngines } from '../doctor/check-engines.ts';
+import { checkGrpcPort } from '../doctor/check-grpc-port.ts';
+import type { Finding } from '../doctor/finding.ts';
 import { toSize } from '../output.ts';
-
-type Level = 'ok' | 'warn' | 'bad';
-
-interface Finding {
-  readonly check: string;
-  readonly level: Level;
-  readonly found: string;
-  /** What to do; absent where all is well. */
-  readonly mend?: string;
-}
 
 interface NodeRow {
   readonly name: string;
@@ -27,13 +20,17 @@ interface NodeRow {
   }[];
 }
 
-const engines = [
-  { name: 'Ollama', url: 'http://127.0.0.1:11434/api/version' },
-  { name: 'vLLM', url: 'http://127.0.0.1:8000/v1/models' },
-  { name: 'llama-server', url: 'http://127.0.0.1:8080/health' },
-  { name: 'LM Studio', url: 'http://127.0.0.1:1234/v1/models' },
-];
-const probeMs = 1_500;
+interface ExpectedRow {
+  readonly name: string;
+  readonly address: string;
+  readonly state: string;
+  readonly notice?: string;
+}
+
+const mends: Readonly<Record<string, string>> = {
+  unreachable: 'start one with npm start',
+  foreign: 'where Waggle is to run there: stop that program, or start Waggle with another --port',
+};
 const skewMs = 2_000;
 const lowMemoryBytes = 1e9;
 
@@ -47,7 +44,7 @@ export function addDoctor(program: Command): void {
       const findings = [
         checkNode(),
         checkMemory(),
-        ...(await Promise.all(engines.map(checkEngine))),
+        ...(await checkEngines(process.env)),
         ...(await checkOrchestrator(client)),
       ];
       if (output.json) output.data({ findings });
@@ -83,47 +80,38 @@ function checkMemory(): Finding {
   };
 }
 
-async function checkEngine({ name, url }: { name: string; url: string }): Promise<Finding> {
-  const { host } = new URL(url);
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(probeMs) });
-    if (response.headers.get('server') === 'waggle')
-      return {
-        check: name,
-        level: 'bad',
-        found: `Waggle itself answers at ${host}`,
-        mend: 'an engine must listen there, not Waggle; give Waggle another --port',
-      };
-    const body = await response.text();
-    if (!body.startsWith('{'))
-      return { check: name, level: 'ok', found: `something else answers at ${host}; it is left alone` };
-    const version = /"version":"([^"]+)"/.exec(body)?.[1];
-    return {
-      check: name,
-      level: 'ok',
-      found: `answers at ${host}${version === undefined ? '' : `, version ${version}`}`,
-    };
-  } catch {
-    return { check: name, level: 'ok', found: `not at ${host}` };
-  }
-}
-
 async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
   const check = 'orchestrator';
   try {
     const { version } = (await client.get('/api/cluster/status', { version: 'string' })) as { version: string };
-    const { nodes } = (await client.get('/api/nodes', { nodes: 'array' })) as { nodes: readonly NodeRow[] };
+    const { nodes, expected } = (await client.get('/api/nodes', { nodes: 'array', expected: 'array' })) as {
+      nodes: readonly NodeRow[];
+      expected: readonly ExpectedRow[];
+    };
     return [
       { check, level: 'ok', found: `Waggle ${version} at ${client.url}` },
       checkClock(client.clockSkewMs),
       ...checkNodes(nodes, version),
+      ...expected.filter(({ state }) => state !== 'joined').map(toMissing),
     ];
   } catch (thrown) {
     if (!(thrown instanceof ApiError)) throw thrown;
     const { problem, message } = thrown;
-    const mend = problem === 'unreachable' ? { mend: 'start one with npm start' } : {};
-    return [{ check, level: 'bad', found: message, ...mend }];
+    const mend = mends[problem];
+    return [
+      { check, level: 'bad', found: message, ...(mend === undefined ? {} : { mend }) },
+      ...(await checkGrpcPort(process.env, client.url)),
+    ];
   }
+}
+
+function toMissing({ name, address, state, notice }: ExpectedRow): Finding {
+  return {
+    check: name,
+    level: 'warn',
+    found: `is in the configuration (agent at ${address}) and has not joined: ${state}`,
+    mend: notice ?? 'look at the output of its agent',
+  };
 }
 
 function checkNodes(nodes: readonly NodeRow[], version: string): Finding[] {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { toContext } from '../context.ts';
 import { toTable } from '../output.ts';
 
@@ -47,6 +47,10 @@ interface RequestRow {
   }[];
 }
 
+const states = ['held', 'running', 'done', 'failed', 'client-gone'];
+const limitMax = 1_000;
+const filters = ['model', 'node', 'state'];
+
 type Decision = RequestRow['attempts'][number]['decision'];
 
 export function addRequests(program: Command): void {
@@ -56,13 +60,13 @@ export function addRequests(program: Command): void {
     .argument('[id]', 'request id (the x-request-id of its answer)')
     .option('--model <name>', 'only this model')
     .option('--node <name>', 'only this node')
-    .option('--state <state>', 'held, running, done, failed or client-gone')
-    .option('--limit <count>', 'how many', '20')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(states))
+    .option('--limit <count>', 'how many', toLimit, 20)
     .addHelpText(
       'after',
       '\nExamples:\n  waggle requests\n  waggle requests --state failed\n  waggle requests 5f3a9c\n',
     )
-    .action(async (id: string | undefined, options: Record<string, string>, command: Command) => {
+    .action(async (id: string | undefined, options: Record<string, string | number>, command: Command) => {
       const { client, output } = toContext(command);
       if (id !== undefined) {
         const request = (await client.get(`/api/requests/${encodeURIComponent(id)}`, {
@@ -73,9 +77,9 @@ export function addRequests(program: Command): void {
         else output.print(toStory(request));
         return;
       }
-      const query = new URLSearchParams(
-        Object.entries(options).filter(([name]) => ['model', 'node', 'state', 'limit'].includes(name)),
-      );
+      const query = new URLSearchParams({ limit: String(options['limit']) });
+      const wanted = filters.filter((name) => options[name] !== undefined);
+      for (const name of wanted) query.set(name, String(options[name]));
       const { requests } = (await client.get(`/api/requests?${query.toString()}`, {
         requests: 'array',
       })) as unknown as {
@@ -85,13 +89,21 @@ export function addRequests(program: Command): void {
       else
         output.print(
           requests.length === 0
-            ? 'no requests yet'
+            ? wanted.length > 0
+              ? 'no such requests'
+              : 'no requests yet'
             : toTable(
                 ['ID', 'WHEN', 'MODEL', 'STATE', 'NODE', 'TRIES', 'FIRST', 'TOTAL', 'TOKENS', 'TOKENS/S'],
                 requests.map(toRow),
               ),
         );
     });
+}
+
+function toLimit(text: string): number {
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= limitMax) return limit;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${limitMax}.`);
 }
 
 function toRow(request: RequestRow): string[] {

@@ -39,6 +39,8 @@ interface NodeRow {
     readonly version: string;
     readonly health: string;
     readonly problem?: string;
+    /** The node that uses this very engine instead. */
+    readonly usedThrough?: string;
     readonly slots: number;
     readonly lanes: LaneCounts;
     readonly models: number;
@@ -83,9 +85,11 @@ async function watch(first: Snapshot, client: ApiClient, output: Output): Promis
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0));
   let shown: Snapshot | ApiError = first;
   for (;;) {
-    if (shown instanceof ApiError) output.redraw(output.json ? JSON.stringify({ error: shown.message }) : `${shown.message}; trying again`);
-    else if (output.json) output.data(shown);
-    else output.redraw(toText(shown));
+    if (!(shown instanceof ApiError)) {
+      if (output.json) output.data(shown);
+      else output.redraw(toText(shown));
+    } else if (output.json) output.fail(shown.message);
+    else output.redraw(`${shown.message}; trying again`);
     await new Promise((resolve) => setTimeout(resolve, refreshMs));
     shown = await read(client).catch((thrown: unknown) => {
       if (thrown instanceof ApiError) return thrown;
@@ -119,7 +123,12 @@ function toText({ status, metrics, nodes, expected }: Snapshot): string {
   ];
   const missing = expected.filter(({ state }) => state !== 'joined');
   if (missing.length > 0) {
-    const rows = missing.map(({ name, state, address, notice = '' }) => [name, styleText('yellow', state), address, notice]);
+    const rows = missing.map(({ name, state, address, notice = '' }) => [
+      name,
+      styleText('yellow', state),
+      address,
+      notice,
+    ]);
     lines.push('', toTable(['EXPECTED', 'STATE', 'ADDRESS', 'WHY'], rows));
   }
   return lines.join('\n');
@@ -132,15 +141,20 @@ function toRows(node: NodeRow): string[][] {
   if (node.engines.length === 0) return [[...first, 'none', '', '', '', ...last]];
   return node.engines.map((engine, index) => {
     const { lanes } = engine;
-    const name = `${engine.kind} ${engine.version}${engine.health === 'up' ? '' : ` ${styleText('red', engine.health)}${engine.problem === undefined ? '' : ` (${engine.problem})`}`}`;
     const row = [
-      name,
+      toEngineName(engine),
       `${lanes.bound + lanes.draining} busy, ${lanes.idle} free`,
       String(engine.slots),
       String(engine.models),
     ];
     return index === 0 ? [...first, ...row, ...last] : ['', '', ...row, '', '', ''];
   });
+}
+
+function toEngineName({ kind, version, health, problem, usedThrough }: NodeRow['engines'][number]): string {
+  const notes = [problem, usedThrough && `used through ${usedThrough}`].filter(Boolean).join('; ');
+  const state = health === 'up' ? '' : ` ${styleText('red', health)}`;
+  return `${kind} ${version}${state}${notes === '' ? '' : ` (${notes})`}`;
 }
 
 function toState(state: string): string {

@@ -118,6 +118,8 @@ describe('pullTarget', () => {
 
   it('refuses nodes that are not there or cannot pull', () => {
     expect(() => enginesOf('tiny', ['nowhere'])).toThrow("there is no node called 'nowhere'");
+    expect(() => enginesOf('tiny@nowhere', 'best')).toThrow("there is no node called 'nowhere'");
+    expect(() => enginesOf('tiny@sha256:0123', 'best')).not.toThrow();
     expect(() => enginesOf('tiny', ['vllm'])).toThrow("node 'vllm' has no engine that can pull models now");
     expect(() => enginesOf('tiny', 'best', [])).toThrow('no node has an engine that can pull');
   });

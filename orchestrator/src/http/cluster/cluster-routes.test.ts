@@ -150,11 +150,16 @@ describe('/api/requests', () => {
     expect(await ids('?state=failed')).toEqual(['r2']);
     expect(await ids('?model=tiny&limit=1')).toEqual(['r0']);
     expect(await ids('?node=b')).toEqual([]);
-    for (const query of ['?state=odd', '?limit=0', '?limit=x', '?colour=red']) {
-      expect([query, (await send(server.port, `/api/requests${query}`, { method: 'GET' })).status]).toEqual([
-        query,
-        400,
-      ]);
+    const limit = 'limit must be a whole number from 1 to 1000';
+    for (const [query, error] of [
+      ['?state=odd', 'state must be one of held, running, done, failed, client-gone'],
+      ['?limit=0', limit],
+      ['?limit=x', limit],
+      ['?limit=1001', limit],
+      ['?colour=red', 'there is no filter called colour; there are state, model, node, limit'],
+    ]) {
+      const { status, text } = await send(server.port, `/api/requests${query}`, { method: 'GET' });
+      expect([query, status, JSON.parse(text)]).toMatchObject([query, 400, { error }]);
     }
   });
 

@@ -31,6 +31,12 @@ export function requestRoutes(requests: Pick<RequestLog, 'get' | 'list'>): reado
 function parseFilter(query: Record<string, string>): z.infer<typeof requestFilterSchema> {
   const { success, data, error } = requestFilterSchema.safeParse(query);
   if (success) return data;
-  const words = error.issues.map((issue) => `${issue.path.join('.') || 'query'}: ${issue.message}`).join('; ');
+  const words = error.issues.map(toWords).join('; ');
   throw new ClusterError('bad-request', words);
+}
+
+function toWords(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys')
+    return `there is no filter called ${issue.keys.join(', ')}; there are ${Object.keys(requestFilterSchema.shape).join(', ')}`;
+  return `${issue.path.join('.')} ${issue.message}`;
 }

@@ -77,9 +77,11 @@ export const requestSchema = z.strictObject({
 
 export const requestsSchema = z.strictObject({ requests: z.array(requestSchema).describe('Newest first.') });
 
+const limitWords = 'must be a whole number from 1 to 1000';
+
 export const requestFilterSchema = z.strictObject({
-  state: z.enum(requestStates).optional(),
+  state: z.enum(requestStates, `must be one of ${requestStates.join(', ')}`).optional(),
   model: z.string().optional(),
   node: z.string().optional(),
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  limit: z.coerce.number(limitWords).int(limitWords).min(1, limitWords).max(1_000, limitWords).default(100),
 });
