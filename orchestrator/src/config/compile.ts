@@ -19,7 +19,7 @@ import type {
 import { type ConfigProblem, throwProblems } from './config-error.ts';
 import type { LoadedConfig } from './load.ts';
 import type { ParsedConfig } from './schema.ts';
-import { type KeyPath, showPath } from './sources.ts';
+import { aboutKey, type KeyPath, showPath } from './sources.ts';
 import { validateConfig } from './validate.ts';
 
 interface Compiling extends LoadedConfig {
@@ -164,7 +164,7 @@ function compileDiscovery(parsed: ParsedConfig['local'], server: ServerConfig, c
   let ollamaUrl = found ?? 'http://127.0.0.1:11434';
   if (found === undefined) {
     const expected = 'an address such as 127.0.0.1:11434';
-    refuse(context, ['local', 'ollamaHost'], `local.ollamaHost must be ${expected}`, expected);
+    refuseValue(context, ['local', 'ollamaHost'], `must be ${expected}`, expected);
   } else if (isOwnAddress(found, server)) {
     // People set OLLAMA_HOST for their clients, to Waggle.
     ollamaUrl = 'http://127.0.0.1:11434';
@@ -174,11 +174,11 @@ function compileDiscovery(parsed: ParsedConfig['local'], server: ServerConfig, c
   if (parsed.engineUrl === undefined) return { only: undefined, ollamaUrl };
   const only = parseEngineUrl(parsed.engineUrl);
   if (!only.ok) {
-    refuse(context, ['local', 'engineUrl'], `local.engineUrl ${only.problem}`, 'an http address');
+    refuseValue(context, ['local', 'engineUrl'], only.problem, 'an http address');
     return { only: undefined, ollamaUrl };
   }
   if (isOwnAddress(only.url, server)) {
-    refuse(context, ['local', 'engineUrl'], "local.engineUrl is Waggle's own address", 'the address of an engine');
+    refuseValue(context, ['local', 'engineUrl'], "is Waggle's own address", 'the address of an engine');
   }
   return { only: { dialect: only.dialect, url: only.url }, ollamaUrl };
 }
@@ -207,6 +207,10 @@ function fromWriter(key: KeyPath, written: string, { sources, inputs, file }: Co
 
 function refuse({ problems, sources }: Compiling, key: KeyPath, problem: string, expected: string): void {
   problems.push({ key: showPath(key), source: sources.of(key).where, problem, expected });
+}
+
+function refuseValue(context: Compiling, key: KeyPath, problem: string, expected: string): void {
+  refuse(context, key, aboutKey(key, problem, context.sources), expected);
 }
 
 function freezeDeep<T>(value: T): T {

@@ -45,11 +45,11 @@ export function readEnvironment(environment: Environment): EnvironmentResult {
   const take = (
     name: string,
     path: readonly string[],
-    { isTree = false, isAdded = false, isOpposite = false } = {},
+    { isTree = false, isAdded = false, isOpposite = false, isBorrowed = false } = {},
   ) => {
     const written = readVariable(environment, name);
     if (written === undefined) return;
-    const source: Source = { kind: 'environment', where: name };
+    const source: Source = { kind: 'environment', where: name, isBorrowed };
     if (!isTree) {
       values.push({ path, value: isOpposite ? toOpposite(written) : written, source, isAdded });
       return;
@@ -58,7 +58,7 @@ export function readEnvironment(environment: Environment): EnvironmentResult {
     problems.push(...result.problems);
     values.push({ path, value: result.value, source, isAdded });
   };
-  for (const [name, path] of WELL_KNOWN) take(name, path);
+  for (const [name, path] of WELL_KNOWN) take(name, path, { isBorrowed: true });
   for (const [name, path] of ADDED) take(name, path, { isAdded: true });
   const settable = settableKeys();
   const ofFlags = flagVariables().filter(({ name }) => !settable.some((key) => key.name === name));

@@ -61,6 +61,19 @@ describe('environment', () => {
     expect(config.data.folder).toBe('/xdg/waggle');
   });
 
+  test('what is wrong in the variable of another program is told without the key, which nobody wrote', () => {
+    const wordsFor = (name: string, text: string) => refusalsOf({ environment: { [name]: text } });
+    expect(wordsFor('LLAMA_BASE_URL', 'http://')).toEqual(['LLAMA_BASE_URL: is no address.']);
+    expect(wordsFor('LLAMA_BASE_URL', 'localhost:3001')).toEqual(["LLAMA_BASE_URL: is Waggle's own address."]);
+    expect(wordsFor('OLLAMA_HOST', 'a b')).toEqual(['OLLAMA_HOST: must be an address such as 127.0.0.1:11434.']);
+    expect(wordsFor('QUEUE_CONCURRENCY', 'x')).toEqual([
+      'QUEUE_CONCURRENCY: must be a whole number from 1 to 100000, not "x".',
+    ]);
+    expect(refusalsOf({ file: 'local: { engineUrl: "http://" }' })).toEqual([
+      'config.yaml:1: local.engineUrl is no address.',
+    ]);
+  });
+
   test('models and nodes are set as a whole, in YAML or JSON', () => {
     const environment = {
       WAGGLE_MODELS: '{fast: [a, b]}',
@@ -203,7 +216,7 @@ describe('the file', () => {
     [
       'two documents',
       'server: {}\n---\nserver: {}',
-      [expect.stringMatching(/^config\.yaml:2: is not valid YAML \(.+\)\.$/)],
+      ['config.yaml:2: begins a second YAML document; only one is read.'],
     ],
     ['broken YAML', 'server:\n  port: [1', [expect.stringMatching(/^config\.yaml:2: is not valid YAML \(.+\)\.$/)]],
     [

@@ -2,6 +2,8 @@ export type KeyPath = readonly (string | number)[];
 
 export interface Source {
   readonly kind: 'file' | 'environment' | 'flag' | 'default';
+  /** It is a variable of another program, whose user need not know our keys. */
+  readonly isBorrowed?: boolean;
   /** `config.yaml:12`, `--port`, `WAGGLE_SERVER_PORT` or `default`. */
   readonly where: string;
 }
@@ -16,6 +18,11 @@ export function showPath(path: KeyPath): string {
     else text += text === '' ? step : `.${step}`;
   }
   return text;
+}
+
+/** A problem with the value at `path`, with the key in front; not where the source says it all. */
+export function aboutKey(path: KeyPath, problem: string, sources: SourceLookup): string {
+  return sources.of(path).isBorrowed === true ? problem : `${showPath(path)} ${problem}`;
 }
 
 /** Who set a value. */

@@ -5,7 +5,7 @@ import { type ConfigProblem, throwProblems } from './config-error.ts';
 import { factsAt, knownKeysAt, listKeys } from './key-index.ts';
 import type { LoadedConfig } from './load.ts';
 import { configSchema, type ParsedConfig } from './schema.ts';
-import { type KeyPath, type Sources, showPath } from './sources.ts';
+import { aboutKey, type KeyPath, type Sources, showPath } from './sources.ts';
 
 /** @throws ConfigError naming every unknown key and every wrong value */
 export function validateConfig({ tree, sources }: Pick<LoadedConfig, 'tree' | 'sources'>): ParsedConfig {
@@ -27,7 +27,8 @@ function describeIssue(issue: z.core.$ZodIssue, tree: unknown, sources: Sources)
   const { expected, secret } = factsAt(configSchema, path);
   const key = showPath(path);
   const found = secret ? '' : `, not ${showValue(valueAt(tree, path))}`;
-  const problem = `${key === '' ? 'the configuration' : key} must be ${expected}${found}`;
+  const must = `must be ${expected}${found}`;
+  const problem = key === '' ? `the configuration ${must}` : aboutKey(path, must, sources);
   return [{ key, source: sources.of(path).where, problem, expected }];
 }
 

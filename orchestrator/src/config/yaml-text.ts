@@ -38,6 +38,8 @@ export function readYaml(text: string, { sourceAt, sources, base }: YamlPlace): 
     const [fault] = [...document.errors, ...document.warnings];
     if (fault !== undefined) {
       const line = lines.linePos(fault.pos[0]).line;
+      if (fault.code === 'MULTIPLE_DOCS')
+        return refused(where(line), 'begins a second YAML document; only one is read', 'one YAML document');
       return refused(where(line), `is not valid YAML (${firstSentence(fault.message)})`, 'valid YAML');
     }
     reader = new YamlReader(
