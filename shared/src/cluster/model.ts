@@ -31,6 +31,8 @@ export interface ModelReport {
   readonly tagJson?: string;
   /** The engine's own entry of `/api/ps`, JSON text. */
   readonly psJson?: string;
+  /** It says fixed texts, where there is no model: never chosen for anything but a request that names it. */
+  readonly scripted?: true;
 }
 
 export interface ResidentModel {

@@ -109,6 +109,7 @@ function toWireModel(model: ModelReport): wire.ModelReport {
     resident: resident === undefined ? undefined : toWireResident(resident),
     tagJson: model.tagJson,
     psJson: model.psJson,
+    scripted: model.scripted === true,
   };
 }
 
@@ -120,6 +121,7 @@ function fromWireModel({
   capabilities: names,
   parallel,
   resident,
+  scripted,
   ...rest
 }: wire.ModelReport): ModelReport {
   return {
@@ -131,6 +133,7 @@ function fromWireModel({
     ...withoutUndefined(rest),
     ...(names === undefined ? {} : { capabilities: names.names.filter(isCapability) }),
     ...(resident === undefined ? {} : { resident: fromWireResident(resident) }),
+    ...(scripted ? { scripted } : {}),
   };
 }
 

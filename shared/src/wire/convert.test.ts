@@ -26,6 +26,7 @@ const model: ModelReport = {
   resident: { sizeBytes: 3e9, vramBytes: 0, expiresAt: '2026-01-01T00:05:00Z' },
   tagJson: '{"name":"é"}',
   psJson: '{}',
+  scripted: true,
 };
 const report: NodeReport = {
   sequence: 2 ** 40,

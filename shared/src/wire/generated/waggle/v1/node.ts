@@ -89,7 +89,11 @@ export interface ModelReport {
   quantization?: string | undefined;
   resident: ResidentModel | undefined;
   tagJson?: string | undefined;
-  psJson?: string | undefined;
+  psJson?:
+    | string
+    | undefined;
+  /** A stand-in that says fixed texts. */
+  scripted: boolean;
 }
 
 /** completion, tools, insert, vision, embedding, thinking, audio; a receiver drops names it does not know. */
@@ -716,6 +720,7 @@ function createBaseModelReport(): ModelReport {
     resident: undefined,
     tagJson: undefined,
     psJson: undefined,
+    scripted: false,
   };
 }
 
@@ -765,6 +770,9 @@ export const ModelReport: MessageFns<ModelReport> = {
     }
     if (message.psJson !== undefined) {
       writer.uint32(122).string(message.psJson);
+    }
+    if (message.scripted !== false) {
+      writer.uint32(128).bool(message.scripted);
     }
     return writer;
   },
@@ -900,6 +908,14 @@ export const ModelReport: MessageFns<ModelReport> = {
             }
 
             message.psJson = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.scripted = reader.bool();
             continue;
           }
         }

@@ -1,0 +1,79 @@
+import { findJsonEnd, parseJsonObject } from './balanced-json.ts';
+
+/**
+ * How a template writes the call of a tool.
+ * `object`: `open`, a JSON object with the name and the arguments under these keys (or a list of such), `close`.
+ * `parts`: `open`, the name, `between`, the arguments as a JSON object, `close`.
+ */
+export type ToolForm =
+  | {
+      readonly kind: 'object';
+      readonly open: string;
+      readonly close: string;
+      readonly nameKey: string;
+      readonly argumentsKey: string;
+      readonly isList: boolean;
+    }
+  | { readonly kind: 'parts'; readonly open: string; readonly between: string; readonly close: string };
+
+/** A sample that stands out wherever a template writes it. */
+export const sampleCall = { name: 'sample_tool_name', key: 'sample_key', value: 'sample_value' } as const;
+
+/**
+ * The form of a call, from what a template writes of `sampleCall` in the place of an answer: without what it writes before an
+ * answer, and with what it writes after one (`ending`). Undefined: not understood.
+ */
+export function findToolForm(written: string, ending: string): ToolForm | undefined {
+  const nameAt = written.indexOf(sampleCall.name);
+  const keyAt = written.indexOf(sampleCall.key);
+  if (nameAt === -1 || keyAt === -1) return undefined;
+  const end = ending !== '' && written.endsWith(ending) ? written.length - ending.length : written.length;
+  return findObjectForm(written, { nameAt, keyAt, end }) ?? findPartsForm(written, { nameAt, keyAt, end });
+}
+
+interface Places {
+  readonly nameAt: number;
+  readonly keyAt: number;
+  /** Of the call. */
+  readonly end: number;
+}
+
+/** The smallest JSON object around both the name and the arguments. */
+function findObjectForm(written: string, { nameAt, keyAt, end }: Places): ToolForm | undefined {
+  const first = Math.min(nameAt, keyAt);
+  for (let start = written.lastIndexOf('{', first); start !== -1; start = written.lastIndexOf('{', start - 1)) {
+    const objectEnd = findJsonEnd(written, start);
+    if (objectEnd > Math.max(nameAt, keyAt)) {
+      const object = parseJsonObject(written.slice(start, objectEnd));
+      const entries = Object.entries(object ?? {});
+      const nameKey = entries.find(([, value]) => value === sampleCall.name)?.[0];
+      const argumentsKey = entries.find(([, value]) => isSampleArguments(value))?.[0];
+      if (nameKey !== undefined && argumentsKey !== undefined) {
+        const before = written.slice(0, start);
+        const isList = before.trimEnd().endsWith('[') && written.slice(objectEnd).trimStart().startsWith(']');
+        const open = isList ? before.trimEnd().slice(0, -1) : before;
+        const after = written.slice(objectEnd, Math.max(objectEnd, end));
+        const close = isList ? after.trimStart().slice(1) : after;
+        return { kind: 'object', open: open.trim(), close: close.trim(), nameKey, argumentsKey, isList };
+      }
+    }
+    if (start === 0) break;
+  }
+  return undefined;
+}
+
+function findPartsForm(written: string, { nameAt, keyAt, end }: Places): ToolForm | undefined {
+  const start = written.lastIndexOf('{', keyAt);
+  if (start < nameAt) return undefined;
+  const objectEnd = findJsonEnd(written, start);
+  if (objectEnd === -1 || !isSampleArguments(parseJsonObject(written.slice(start, objectEnd)))) return undefined;
+  const open = written.slice(0, nameAt).trim();
+  const between = written.slice(nameAt + sampleCall.name.length, start);
+  if (open === '' || between.trim() === '') return undefined;
+  return { kind: 'parts', open, between, close: written.slice(objectEnd, Math.max(objectEnd, end)).trim() };
+}
+
+function isSampleArguments(value: unknown): boolean {
+  const object = typeof value === 'string' ? parseJsonObject(value) : value;
+  return typeof object === 'object' && object !== null && Object.entries(object)[0]?.[0] === sampleCall.key;
+}
