@@ -6,6 +6,12 @@ import { toModelKey } from './model-names.ts';
 import { ServedModel } from './served-model.ts';
 import type { EngineView } from './views.ts';
 
+interface Rejection {
+  readonly error: ClusterError;
+  /** Undefined: it refuses everything. */
+  readonly model: string | undefined;
+}
+
 /** One engine of a node, with its lanes and what it serves now. */
 export class ClusterEngine implements EngineView {
   readonly node: ClusterNode;
@@ -22,7 +28,7 @@ export class ClusterEngine implements EngineView {
   readonly #known = new Map<string, ServedModel>();
 
   #told: EngineReport;
-  #rejection: ClusterError | undefined;
+  #rejection: Rejection | undefined;
 
   constructor(node: ClusterNode, report: EngineReport) {
     this.node = node;
@@ -33,18 +39,23 @@ export class ClusterEngine implements EngineView {
 
   /** Why it is out: it rejects our credentials, which its operator must mend. */
   get rejection(): ClusterError | undefined {
-    return this.#rejection;
+    return this.#rejection?.model === undefined ? this.#rejection?.error : undefined;
   }
 
-  reject(error: ClusterError): void {
-    this.#rejection = error;
-    this.report = { ...this.#told, health: 'down', problem: error.message };
+  /** `model`: it refused one request for it only, and goes on with others. False: as much is known. */
+  reject(error: ClusterError, model?: string): boolean {
+    if (this.#rejection !== undefined && (model !== undefined || this.#rejection.model === undefined)) return false;
+    this.#rejection = { error, model };
+    this.#show();
+    return true;
   }
 
-  /** It may be tried again. */
-  admit(): void {
+  /** It may be tried again; with `error` only if that is why it was out. False: it was not. */
+  admit(error = this.#rejection?.error): boolean {
+    if (this.#rejection === undefined || this.#rejection.error !== error) return false;
     this.#rejection = undefined;
-    this.report = this.#told;
+    this.#show();
+    return true;
   }
 
   get models(): readonly ServedModel[] {
@@ -66,8 +77,7 @@ export class ClusterEngine implements EngineView {
     // It was away, and is another one now; or is away.
     if (report.health !== this.#told.health) this.#rejection = undefined;
     this.#told = report;
-    if (this.#rejection === undefined) this.report = report;
-    else this.reject(this.#rejection);
+    this.#show();
     let changed = before !== this.report.health;
     if (changed && this.report.health === 'up') this.starts++;
     const next = new Map<string, ServedModel>();
@@ -86,6 +96,17 @@ export class ClusterEngine implements EngineView {
     this.#served = next;
     this.#forgetOldest();
     return changed;
+  }
+
+  #show(): void {
+    const told = this.#told;
+    if (this.#rejection === undefined) this.report = told;
+    else if (this.#rejection.model === undefined)
+      this.report = { ...told, health: 'down', problem: this.#rejection.error.message };
+    else {
+      const refused = `it refused a request for ${this.#rejection.model}: ${this.#rejection.error.message}`;
+      this.report = { ...told, problem: told.problem ?? refused };
+    }
   }
 
   #forgetOldest(): void {

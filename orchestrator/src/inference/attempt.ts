@@ -149,7 +149,8 @@ export class Attempt implements JobObserver {
       settle('ok');
       placement.restsInRow = 0;
       this.#learn(end);
-    } else if (end.failure?.cause === 'engine') {
+    } else if (end.failure?.cause === 'engine' || end.failure?.cause === 'forbidden') {
+      // What is forbidden once may be a matter of the request; a model that is never allowed attracts no load by being idle.
       this.fault();
     } else {
       settle('neutral');

@@ -1,6 +1,7 @@
 import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakeNode } from '../testing/fake-cluster.ts';
+import type { FakeLane } from '../testing/fake-link.ts';
 import { InferenceBed } from './inference-bed.ts';
 
 /** opossum knows no clock but the process's own. */
@@ -234,6 +235,60 @@ it('an engine that refuses connections rests with all its models', async () => {
   bed.run({ facts: { model: 'qwen3' } });
   expect(a.busy).toEqual([]);
   expect(b.busy).toHaveLength(2);
+});
+
+describe('an engine that refuses one request', () => {
+  const forbid = (lane: FakeLane) =>
+    lane.fail('forbidden', { code: 'forbidden', message: 'not for you', engineStatus: 403, engineBody: '{}' });
+  const engineOf = (bed: InferenceBed) => bed.cluster.registry.node('a')?.engines[0];
+
+  it('serves all others; its row says what it refused, for a minute', async () => {
+    const bed = new InferenceBed();
+    const a = bed.cluster.join('a', { lanes: 2 });
+    const refused = bed.run();
+    forbid(a.busyLane);
+    await settled();
+    expect(refused.errors).toMatchObject([
+      { code: 'forbidden', message: 'not for you', details: { engineStatus: 403 } },
+    ]);
+    expect(engineOf(bed)?.report).toMatchObject({
+      health: 'up',
+      problem: 'it refused a request for llama3.2:latest: not for you',
+    });
+    const other = bed.run();
+    a.reportHealth('up');
+    expect(engineOf(bed)?.report.problem).toContain('not for you');
+    a.busyLane.finish();
+    await settled();
+    expect(other.record.state).toBe('done');
+    await bed.clock.advance(60_000);
+    expect(engineOf(bed)?.report.problem).toBe(undefined);
+  });
+
+  it('is asked no more for a model that it always refuses, and goes on with others', async () => {
+    const bed = new InferenceBed();
+    const a = bed.cluster.join('a', { lanes: 2, models: [{}, { name: 'other' }] });
+    for (let count = 0; count < 5; count++) {
+      bed.run();
+      forbid(a.busyLane);
+      await settled();
+    }
+    bed.run();
+    expect([a.busy.length, bed.cluster.placement('a').breaker]).toEqual([0, 'open']);
+    bed.run({ facts: { model: 'other' } });
+    expect(a.busy).toHaveLength(1);
+  });
+
+  it('is not asked again by a job that somebody else can take', async () => {
+    const bed = new InferenceBed();
+    const [a, b] = [bed.cluster.join('a'), bed.cluster.join('b')];
+    const job = bed.run();
+    forbid(a.busyLane);
+    await settled();
+    b.busyLane.finish();
+    await settled();
+    expect([job.record.state, job.record.node]).toEqual(['done', 'b']);
+  });
 });
 
 describe('an engine that refuses the credentials of its node', () => {

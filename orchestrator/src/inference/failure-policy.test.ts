@@ -33,7 +33,12 @@ describe('judgeFailure', () => {
     ],
     ['engine fault', ended('engine'), { action: 'retry', costs: true, excludeMs: never }],
     ['fault of the node', ended('internal'), { action: 'retry', costs: true, excludeMs: never }],
-    ['401 and 403', ended('auth'), { action: 'retry', costs: false, excludeMs: never, rest: 'rejected' }],
+    [
+      '401, and 403 without a word',
+      ended('auth'),
+      { action: 'retry', costs: false, excludeMs: never, rest: 'rejected' },
+    ],
+    ['403 in words', ended('forbidden'), { action: 'retry', costs: false, excludeMs: never, rest: 'shown' }],
     ['4xx of the request', ended('request'), { action: 'fail' }],
     ['no reason given', unexplained, { action: 'fail' }],
   ] as const)('%s', (_, failure, verdict) => {

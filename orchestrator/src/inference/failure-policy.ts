@@ -7,14 +7,14 @@ import type { AttemptFailure } from './attempt.ts';
  * What follows a failed attempt before the first event.
  * `retry`: at once elsewhere; `costs` draws from the retry budget. `excludeMs`: how long this place is out for this job.
  * `rest`: nobody is sent there for `restMs` (`engine`: to none of the engine's models; `rejected`: to none of them until its operator
- * mended what the engine refuses). `fail`: the client is told.
+ * mended what the engine refuses; `shown`: they go on being sent there, and its operator is told). `fail`: the client is told.
  */
 export type Verdict =
   | {
       readonly action: 'retry';
       readonly costs: boolean;
       readonly excludeMs: number;
-      readonly rest?: 'model' | 'engine' | 'rejected';
+      readonly rest?: 'model' | 'engine' | 'rejected' | 'shown';
       readonly restMs?: number;
     }
   | { readonly action: 'fail' };
@@ -50,6 +50,8 @@ export function judgeFailure(failure: AttemptFailure, restsInRow: number): Verdi
     }
     case 'auth':
       return { action: 'retry', costs: false, excludeMs: Number.POSITIVE_INFINITY, rest: 'rejected' };
+    case 'forbidden':
+      return { action: 'retry', costs: false, excludeMs: Number.POSITIVE_INFINITY, rest: 'shown' };
     case 'request':
     case undefined:
       return { action: 'fail' };

@@ -257,7 +257,8 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   #rest(attempt: Attempt, verdict: Extract<Verdict, { action: 'retry' }>, error: ClusterError): void {
     const { scheduler } = this.#deps;
     const { placement } = attempt.placed;
-    if (verdict.rest === 'rejected') scheduler.reject(placement, error);
+    if (verdict.rest === 'rejected') scheduler.reject(placement, error, 'engine');
+    if (verdict.rest === 'shown') scheduler.reject(placement, error, 'request');
     if (verdict.rest === undefined || verdict.restMs === undefined) return;
     if (verdict.rest === 'model') {
       if (this.#deps.clock.now() >= placement.restUntil) placement.restsInRow++;

@@ -221,15 +221,16 @@ export class Scheduler implements CapacityListener {
     this.#clock.schedule(ms, () => this.capacityChanged());
   }
 
-  /** The engine refused our credentials: nothing is sent there until it was away, its node joins anew, or a minute has passed. */
-  reject({ served: { engine } }: ServedPlacement, error: ClusterError): void {
-    if (engine.rejection !== undefined) return;
-    engine.reject(error);
-    this.#logger.warn('engine-rejected', { node: engine.node.name, engineId: engine.engineId, problem: error.message });
+  /**
+   * The engine refused our credentials, and nothing is sent there until it was away, its node joins anew, or a minute has passed; or it
+   * refused one `request`, which is shown for as long.
+   */
+  reject({ served: { engine }, model }: ServedPlacement, error: ClusterError, scope: 'engine' | 'request'): void {
+    if (!engine.reject(error, scope === 'engine' ? undefined : model)) return;
+    const { problem } = engine.report;
+    this.#logger.warn('engine-rejected', { node: engine.node.name, engineId: engine.engineId, problem });
     this.#clock.schedule(rejectedMs, () => {
-      if (engine.rejection !== error) return;
-      engine.admit();
-      this.capacityChanged();
+      if (engine.admit(error)) this.capacityChanged();
     });
   }
 

@@ -1,6 +1,6 @@
 import { type AnswerBatch, toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { ChatEvent, ResponseEnd, Timings, Usage } from '@waggle/shared/chat/chat-event.ts';
-import type { DeclineReason, FailureCause, JobEnd, JobHeader } from '@waggle/shared/cluster/job.ts';
+import type { DeclineReason, FailureCause, JobEnd, JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { NodeIdentity } from '@waggle/shared/cluster/node.ts';
 import type { OperationFrame } from '@waggle/shared/cluster/operation.ts';
 import type { JobObserver, Lane, LaneLink } from '@waggle/shared/lane-link/lane-link.ts';
@@ -90,7 +90,7 @@ export class FakeLane implements Lane {
     this.#over().ended(end);
   }
 
-  fail(cause: FailureCause, facts: { readonly retryAfterMs?: number; readonly message?: string } = {}): void {
+  fail(cause: FailureCause, facts: Partial<JobFailure> = {}): void {
     const { message = `it failed: ${cause}`, ...rest } = facts;
     this.end({ outcome: 'failed', failure: { cause, code: 'engine-failed', message, ...rest } });
   }

@@ -45,9 +45,10 @@ export type DeclineReason = 'draining' | 'no-slot' | 'foreign-load' | 'unknown-e
 /**
  * What a failure means for routing.
  * `request`: caused by the request itself, neutral. `unreachable`: the engine refused the connection. `engine`: 5xx, a broken or
- * cut answer. `rate-limited`: 429. `auth`: 401 or 403, a configuration error. `internal`: the agent's own fault.
+ * cut answer. `rate-limited`: 429. `auth`: 401 or 403, a configuration error. `forbidden`: the engine refused this model or this request,
+ * others it may take. `internal`: the agent's own fault.
  */
-export type FailureCause = 'request' | 'unreachable' | 'engine' | 'rate-limited' | 'auth' | 'internal';
+export type FailureCause = 'request' | 'unreachable' | 'engine' | 'rate-limited' | 'auth' | 'forbidden' | 'internal';
 
 export interface JobFailure {
   readonly cause: FailureCause;

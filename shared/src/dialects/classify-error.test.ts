@@ -90,6 +90,13 @@ describe('other forms', () => {
       { cause: 'auth', code: 'engine-failed', message: "the engine refused this node's credentials (status 401)" },
     ],
     ['foreign host', 403, '', { cause: 'auth' }],
+    ['a page that forbids', 403, '<html>Forbidden</html>', { cause: 'auth', code: 'engine-failed' }],
+    [
+      'a model that is not for everybody',
+      403,
+      '{"error":{"message":"no access to model big","type":"permission_error"}}',
+      { cause: 'forbidden', code: 'forbidden', message: 'no access to model big', engineStatus: 403 },
+    ],
     [
       'no such route',
       404,
@@ -215,4 +222,12 @@ test('an error inside a stream becomes the failure it is', () => {
   });
   expect(read('{"error":{"message":"slow down","code":429}}')).toMatchObject({ cause: 'rate-limited' });
   expect(read('oops')).toMatchObject({ cause: 'engine', code: 'engine-failed' });
+});
+
+test('an Ollama that nobody signed in refuses a model of its cloud, and no other', () => {
+  const body = '{"error":"unauthorized","signin_url":"https://ollama.example/connect"}';
+  const failure = dialects.ollama.classifyError(401, {}, body, 'ollama.chat');
+  expect(failure).toMatchObject({ cause: 'forbidden', message: 'unauthorized', engineStatus: 401, engineBody: body });
+  const other = dialects.ollama.classifyError(401, {}, '{"error":"unauthorized"}', 'ollama.chat');
+  expect(other).toMatchObject({ cause: 'auth' });
 });

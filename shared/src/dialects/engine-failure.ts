@@ -47,7 +47,7 @@ export function toEngineFailure(
   const words = readEngineWords(body);
   const isLoading = status === 503 && matches(loadingSayings, words);
   const retryAfterMs = readRetryAfterMs(headers) ?? (isLoading ? loadingMs : undefined);
-  const verdict = judge(status, words, known, retryAfterMs !== undefined);
+  const verdict = judge(isCloudRefusal(status, body) ? 403 : status, words, known, retryAfterMs !== undefined);
   const isKept = verdict.keepsStatus ?? true;
   return {
     cause: verdict.cause,
@@ -75,6 +75,8 @@ export function toReportedFailure(error: unknown, known: KnownSayings): ClusterE
 }
 
 function judge(status: number, words: EngineWords, known: KnownSayings, namesTime: boolean): Verdict {
+  // With words it is about the model or what was asked of it; without any about whoever asks.
+  if (status === 403 && words.message !== '') return { cause: 'forbidden', code: 'forbidden' };
   if (status === 401 || status === 403 || status === 407)
     return { cause: 'auth', code: 'engine-failed', keepsStatus: false };
   if (status === 429) return { cause: 'rate-limited', code: 'rate-limited' };
@@ -95,6 +97,11 @@ function judge(status: number, words: EngineWords, known: KnownSayings, namesTim
     return { cause: 'rate-limited', code: 'overloaded' };
   if (status >= 500) return judgeServerError(words, known);
   return { cause: 'engine', code: 'engine-failed', keepsStatus: false };
+}
+
+/** An Ollama that nobody signed in refuses the models of its cloud, and no others. */
+function isCloudRefusal(status: number, body: string): boolean {
+  return status === 401 && body.includes('"signin_url"');
 }
 
 function judgeServerError(words: EngineWords, known: KnownSayings): Verdict {

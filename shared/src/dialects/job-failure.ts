@@ -30,8 +30,9 @@ function causeOfCode(code: ErrorCode): FailureCause {
     case 'not-implemented':
       return 'request';
     case 'unauthorized':
-    case 'forbidden':
       return 'auth';
+    case 'forbidden':
+      return 'forbidden';
     case 'rate-limited':
     case 'overloaded':
       return 'rate-limited';

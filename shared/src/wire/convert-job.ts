@@ -40,7 +40,15 @@ const prioritiesByNumber = invert(priorityNumbers);
 const declinesByNumber = invert(declineNumbers);
 const outcomesByNumber = invert(outcomeNumbers);
 
-const failureCauses: readonly FailureCause[] = ['request', 'unreachable', 'engine', 'rate-limited', 'auth', 'internal'];
+const failureCauses: readonly FailureCause[] = [
+  'request',
+  'unreachable',
+  'engine',
+  'rate-limited',
+  'auth',
+  'forbidden',
+  'internal',
+];
 
 export const toWireEndpoint = (endpoint: EndpointName): number => endpointNumbers[endpoint];
 export const toWirePriority = (priority: Priority): number => priorityNumbers[priority];

@@ -50,7 +50,7 @@ const ends: fc.Arbitrary<JobEnd> = fc
     failure: optional(
       fc
         .record({
-          cause: fc.constantFrom('request', 'unreachable', 'engine', 'rate-limited', 'auth', 'internal'),
+          cause: fc.constantFrom('request', 'unreachable', 'engine', 'rate-limited', 'auth', 'forbidden', 'internal'),
           code: fc.constantFrom(...(Object.keys(errorCodes) as ErrorCode[])),
           message: text,
           engineStatus: optional(count),

@@ -137,7 +137,7 @@ export interface JobEnd {
 }
 
 export interface JobFailure {
-  /** request, unreachable, engine, rate-limited, auth, internal */
+  /** request, unreachable, engine, rate-limited, auth, forbidden, internal */
   cause: string;
   code: string;
   message: string;
