@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { toWholeNumber } from '../src/read-options.ts';
 
 export interface SoakOptions {
   /** Kills, freezes or drains of agents in each scenario that has them. */
@@ -24,8 +25,8 @@ Each further kill is 4 s in agents and 1 s in orchestrator, each 100,000 request
   npm run soak -- --kills 1000 --leaves 10000 --requests 1000000
 `;
 
-/** Throws a TypeError for flags there are none of. */
-export function readSoakOptions(args: readonly string[]): SoakOptions | undefined {
+/** Undefined where help is asked for. Throws a TypeError for flags and scenarios there are none of. */
+export function readSoakOptions(args: readonly string[], scenarios: readonly string[]): SoakOptions | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -38,16 +39,14 @@ export function readSoakOptions(args: readonly string[]): SoakOptions | undefine
     },
   });
   if (values.help) return undefined;
+  const only = values.only.split(',').filter(Boolean);
+  const unknown = only.find((name) => !scenarios.includes(name));
+  if (unknown !== undefined) throw new TypeError(`there is no scenario called ${unknown}`);
   return {
-    kills: toCount('--kills', values.kills),
-    leaves: toCount('--leaves', values.leaves),
-    requests: toCount('--requests', values.requests),
-    seed: toCount('--seed', values.seed),
-    only: values.only.split(',').filter(Boolean),
+    kills: toWholeNumber('--kills', values.kills),
+    leaves: toWholeNumber('--leaves', values.leaves),
+    requests: toWholeNumber('--requests', values.requests),
+    seed: toWholeNumber('--seed', values.seed),
+    only,
   };
-}
-
-function toCount(flag: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new TypeError(`${flag} must be a whole number, not ${text}`);
-  return Number(text);
 }
