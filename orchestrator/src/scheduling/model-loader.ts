@@ -62,10 +62,15 @@ export class ModelLoader {
       const ms = this.#clock.now() - began;
       if (isCold) placement.rates.learnLoad(this.#clock.now(), ms);
       placement.becameResident(this.#clock.now(), pins.numCtx);
-      noteDropped(placement, before, this.#clock.now());
+      let hasRoom = false;
+      const look = () => {
+        hasRoom ||= isCold && areTogether(placement, before);
+        if (!hasRoom) noteDropped(placement, before, this.#clock.now());
+      };
+      look();
       for (const afterMs of reportedMs)
         this.#clock.schedule(afterMs, () => {
-          noteDropped(placement, before, this.#clock.now());
+          look();
           if (pins.keepAliveSeconds === undefined) noteForgotten(placement);
         });
       this.#logger.info('model-loaded', { ...facts, ms: Math.round(ms) });
@@ -98,6 +103,11 @@ function toStaying(places: readonly ServedPlacement[]): readonly Staying[] {
   return places
     .filter((place) => place.modelState === 'hot')
     .map((place) => ({ place, expiresAt: now + keptMs(place.served.report, now) }));
+}
+
+/** The engine reported them resident beside what was cold before: what goes from now on goes for another reason. */
+function areTogether(loaded: ServedPlacement, before: readonly Staying[]): boolean {
+  return [loaded, ...before.map(({ place }) => place)].every(({ served }) => served.report.state === 'hot');
 }
 
 /**

@@ -256,6 +256,23 @@ describe('Scheduler, cold models', () => {
       expect(await unloads(cluster, node)).toEqual([]);
     });
 
+    it('does not count one that goes when both were seen there: somebody told the engine', async () => {
+      const cluster = new FakeCluster();
+      const node = join(cluster);
+      const job = hold(cluster, line('m2'));
+      await settled();
+      node.report([{ name: 'm1' }, { name: 'm2' }]);
+      node.link.loads[0]?.resolve();
+      await settled();
+      release(cluster, job);
+      node.report([{ name: 'm1', state: 'cold' }, { name: 'm2' }]);
+      await cluster.clock.advance(5_000);
+      hold(cluster, line('m1'));
+      await settled();
+      expect(node.link.unloads).toEqual([]);
+      expect(node.link.loads.map(({ command }) => command.model)).toEqual(['m2', 'm1']);
+    });
+
     it('does not count those that a client stopped', async () => {
       const cluster = new FakeCluster();
       const node = join(cluster);
