@@ -24,7 +24,7 @@ export interface Finding {
 const lookEveryMs = 5_000;
 const answerMaxMs = 2_000;
 /** An engine of this machine says at once that it is one, whatever it does; its models are waited for. */
-const startMaxMs = 500;
+const startMaxMs = 300;
 
 /**
  * Looks for local engines, again and again. An engine that was found stays: whether it is up is its monitor's to say. What
