@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { systemClock } from '@waggle/shared/observing/clock.ts';
 import type { GgufHeader } from './gguf-header.ts';
 
 export type FileTask =
@@ -16,6 +17,8 @@ export type HeaderOutcome =
   /** A clause that follows the file's name. `unreadable`: it may be another time. */
   | { readonly kind: 'not-a-model' | 'unreadable'; readonly problem: string };
 
+const idleMs = 5_000;
+
 interface Waiting {
   settle(answer: FileAnswer): void;
   fail(cause: Error): void;
@@ -24,10 +27,11 @@ interface Waiting {
 
 /**
  * Reads headers and hashes of model files in a thread of its own, which is started for the first file and ends when there is
- * nothing to do.
+ * nothing to do for a while.
  */
 export class FileChecks {
   #worker: Worker | undefined;
+  #cancelEnd = () => {};
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
 
@@ -48,6 +52,7 @@ export class FileChecks {
   }
 
   async close(): Promise<void> {
+    this.#cancelEnd();
     await this.#worker?.terminate();
   }
 
@@ -60,12 +65,14 @@ export class FileChecks {
     signal?.throwIfAborted();
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<FileAnswer>();
+    this.#cancelEnd();
     const worker = (this.#worker ??= this.#start());
+    worker.ref();
     const stop = () => send(worker, { id, kind: 'stop' });
     const release = () => {
       signal?.removeEventListener('abort', stop);
       this.#waiting.delete(id);
-      if (this.#waiting.size === 0) this.#end(worker);
+      if (this.#waiting.size === 0) this.#rest(worker);
     };
     this.#waiting.set(id, {
       onBytes,
@@ -100,11 +107,13 @@ export class FileChecks {
     return worker;
   }
 
-  /** A thread is 10 MB: not kept for the next file. */
-  #end(worker: Worker): void {
-    if (this.#worker !== worker) return;
-    this.#worker = undefined;
-    void worker.terminate();
+  /** A thread is 10 MB: it is kept for the next file, but not for long, and nothing waits for it. */
+  #rest(worker: Worker): void {
+    worker.unref();
+    this.#cancelEnd = systemClock.schedule(idleMs, () => {
+      if (this.#worker === worker) this.#worker = undefined;
+      void worker.terminate();
+    });
   }
 }
 

@@ -177,7 +177,7 @@ class FileReader {
 
   /** Undefined where it is too long to keep. */
   string(): string | undefined {
-    const length = this.count(this.size);
+    const length = this.#length();
     if (length > longestKept) {
       this.#skip(length);
       return undefined;
@@ -216,13 +216,20 @@ class FileReader {
     }
   }
 
+  /** Of a text, which cannot be longer than what is left of the file. */
+  #length(): number {
+    const length = this.#take(8).readBigUInt64LE();
+    if (length > BigInt(this.size - this.position)) throw this.#endsEarly();
+    return Number(length);
+  }
+
   /** Gives the list's length. */
   skipList(): number {
     const type = this.uint32();
     const length = this.count(most.listLength);
     const size = scalarSizes[type];
     if (size !== undefined) this.#skip(size * length);
-    else if (type === stringType) for (let index = 0; index < length; index++) this.#skip(this.count(this.size));
+    else if (type === stringType) for (let index = 0; index < length; index++) this.#skip(this.#length());
     else throw new GgufProblem(`is damaged: there is no list of type ${type}`);
     return length;
   }
@@ -262,6 +269,6 @@ class FileReader {
   }
 
   #endsEarly(): GgufProblem {
-    return new GgufProblem(`is not complete: it ends within its header, after ${this.size} bytes`);
+    return new GgufProblem(`is not complete: its header goes beyond its ${this.size} bytes`);
   }
 }

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { describeFileError } from '@waggle/shared/data-folder/file-problem.ts';
 import { makeFolder } from '@waggle/shared/data-folder/make-folder.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { buildHelloModel, helloName } from '../hello/hello-model.ts';
+import { writeHello } from '../hello/hello-file.ts';
 import { ModelPulls, type PulledModel, type PullProgress, type PullSettings } from '../pull/model-pulls.ts';
 import { FileChecks } from './file-checks.ts';
 import { type FoundFile, findModelFiles } from './found-files.ts';
@@ -192,7 +191,9 @@ export class ModelStore implements AsyncDisposable {
       this.#nameFiles(found);
       await this.#offerHello();
       if (this.#fingerprint() !== before) await this.#changed();
-      this.#hashing ??= this.#hashUnknown();
+      this.#hashing ??= this.#hashUnknown().finally(() => {
+        this.#hashing = undefined;
+      });
     } catch (cause) {
       this.#problem = `the models folder ${this.folder} cannot be used: ${describeFileError(cause)}`;
     }
@@ -284,8 +285,6 @@ export class ModelStore implements AsyncDisposable {
       }
     } catch (cause) {
       if (!this.#stop.signal.aborted) this.#problem = `the models cannot be hashed: ${describeFileError(cause)}`;
-    } finally {
-      this.#hashing = undefined;
     }
   }
 
@@ -303,30 +302,14 @@ export class ModelStore implements AsyncDisposable {
   }
 
   async #offerHello(): Promise<void> {
+    const isAlone = this.#files.size === 0;
+    if (isAlone === (this.#hello !== undefined)) return;
     const file = path.join(this.folder, helloFile);
-    if (this.#files.size > 0) {
-      if (this.#hello !== undefined) await rm(file, { force: true });
+    if (isAlone) this.#hello = await writeHello(file);
+    else {
       this.#hello = undefined;
-      return;
+      await rm(file, { force: true });
     }
-    if (this.#hello !== undefined) return;
-    const model = buildHelloModel();
-    const kept = await readFile(file).catch(() => undefined);
-    if (kept?.equals(model) !== true) {
-      await writeFile(`${file}.new`, model);
-      await rename(`${file}.new`, file);
-    }
-    const answer = await this.#checks.readHeader(file);
-    if (answer.kind !== 'model') return;
-    this.#hello = {
-      name: helloName,
-      digest: createHash('sha256').update(model).digest('hex'),
-      path: file,
-      sizeBytes: model.length,
-      modifiedAt: new Date().toISOString(),
-      header: answer.header,
-      scripted: true,
-    };
   }
 
   /** Moves what a pull brought to its place, unless its content is here already, and names it. */

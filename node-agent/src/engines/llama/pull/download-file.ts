@@ -1,15 +1,20 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { describeFileError } from '@waggle/shared/data-folder/file-problem.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { RemoteFile } from './hub-listing.ts';
 import { type ByteRange, PartFile, type SourceIdentity } from './part-file.ts';
-import type { PullLimits } from './pull-settings.ts';
-import { requestSource, type SourceAnswer, SourceFailure, type SourceOptions, shown } from './source-request.ts';
+import {
+  isRetryable,
+  requestSource,
+  type SourceAnswer,
+  SourceFailure,
+  type SourceOptions,
+  shown,
+  withRetries,
+} from './source-request.ts';
 
 export interface DownloadOptions extends SourceOptions {
-  readonly limits: PullLimits;
   readonly freeBytes: (folder: string) => Promise<number>;
   /** Bytes that are there, and all there will be; called often. */
   readonly onProgress: (done: number, total: number) => void;
@@ -241,27 +246,6 @@ function problemOf(
     return new FileChanged();
   if (range?.from === asked.from && range.to <= asked.to) return undefined;
   return new SourceFailure(`${identity.url} answers with other bytes than those asked for`, { isRetryable: true });
-}
-
-/** Again after a while, as often as the limits say, where that may help. */
-async function withRetries<Result>(
-  { limits, signal }: Pick<DownloadOptions, 'limits' | 'signal'>,
-  action: () => Promise<Result>,
-): Promise<Result> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await action();
-    } catch (cause) {
-      signal.throwIfAborted();
-      if (!isRetryable(cause) || attempt >= limits.attempts) throw cause;
-      const own = limits.retryMs * 2 ** (attempt - 1);
-      await wait(Math.min(limits.retryMaxMs, Math.max(own, cause.retryAfterMs ?? 0)), undefined, { signal });
-    }
-  }
-}
-
-function isRetryable(cause: unknown): cause is SourceFailure {
-  return cause instanceof SourceFailure && cause.isRetryable;
 }
 
 function parseContentRange(headers: Headers): { from: number; to: number; sizeBytes: number | undefined } | undefined {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { toCount, toObject, toObjects, toText } from '../../json-facts.ts';
 import { partsOf } from '../models/found-files.ts';
-import { requestSource, SourceFailure, type SourceOptions } from './source-request.ts';
+import { requestSource, SourceFailure, type SourceOptions, withRetries } from './source-request.ts';
 
 /** A file that is to be fetched, with what its source says about it. */
 export interface RemoteFile {
@@ -101,8 +101,9 @@ async function listRepository(repository: string, options: SourceOptions): Promi
   let url: string | undefined = `${endpoint}/api/models/${repository}/tree/main?recursive=true`;
   for (let page = 0; url !== undefined; page++) {
     if (page === mostPages) throw new SourceFailure(`${repository} has more files than can be listed`);
-    const answer = await requestSource(url, { accept: 'application/json' }, options);
-    for (const entry of toObjects(await readJson(answer.body, repository))) {
+    const at: string = url;
+    const { entries, next } = await withRetries(options, () => readPage(at, repository, options));
+    for (const entry of entries) {
       const file = toText(entry['path']);
       if (file === undefined || entry['type'] !== 'file') continue;
       const lfs = toObject(entry['lfs']);
@@ -110,9 +111,15 @@ async function listRepository(repository: string, options: SourceOptions): Promi
       const sha256 = /^(?:sha256:)?([0-9a-f]{64})$/.exec(toText(lfs['oid']) ?? '')?.[1];
       files.set(file, { ...(sizeBytes !== undefined && { sizeBytes }), ...(sha256 !== undefined && { sha256 }) });
     }
-    url = nextPage(answer.headers.get('link'), url);
+    url = next;
   }
   return files;
+}
+
+async function readPage(url: string, repository: string, options: SourceOptions) {
+  const answer = await requestSource(url, { accept: 'application/json' }, options);
+  const entries = toObjects(await readJson(answer.body, repository));
+  return { entries, next: nextPage(answer.headers.get('link'), url) };
 }
 
 async function readJson(body: AsyncIterable<Uint8Array>, repository: string): Promise<unknown> {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ErrorCode } from '@waggle/shared/errors/error-codes.ts';
 import type { HubSettings, PullLimits } from './pull-settings.ts';
 
@@ -32,7 +33,7 @@ export interface SourceAnswer {
 
 export interface SourceOptions {
   readonly hub: HubSettings;
-  readonly limits: Pick<PullLimits, 'stallMs' | 'redirects'>;
+  readonly limits: PullLimits;
   readonly signal: AbortSignal;
 }
 
@@ -83,6 +84,31 @@ export async function requestSource(
   }
 }
 
+/** Again after a while, as often as the limits say, where that may help. Rejects with the signal's reason. */
+export async function withRetries<Result>(
+  {
+    limits,
+    signal,
+  }: { readonly limits: Pick<PullLimits, 'attempts' | 'retryMs' | 'retryMaxMs'>; readonly signal: AbortSignal },
+  action: () => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action();
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (!isRetryable(cause) || attempt >= limits.attempts) throw cause;
+      const own = limits.retryMs * 2 ** (attempt - 1);
+      const waitMs = Math.min(limits.retryMaxMs, Math.max(own, cause.retryAfterMs ?? 0));
+      await wait(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+}
+
+export function isRetryable(cause: unknown): cause is SourceFailure {
+  return cause instanceof SourceFailure && cause.isRetryable;
+}
+
 /** An address in messages: without its query, which may be a key. */
 export function shown(url: string | URL): string {
   const { origin, pathname } = new URL(url);
@@ -95,7 +121,7 @@ function authorization(url: URL, { endpoint, token }: HubSettings): Record<strin
 }
 
 function followed(from: URL, location: string): URL {
-  const url = URL.parse(location, from);
+  const url = URL.parse(location, from.href);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     throw new SourceFailure(`${shown(from)} redirects to what is no address of a file`);
   }
