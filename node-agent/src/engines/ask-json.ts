@@ -34,7 +34,7 @@ export async function askAnybody(
   body?: JsonObject,
 ): Promise<EngineReply> {
   const request: EngineRequest =
-    body === undefined ? { method: 'GET', path } : { method: 'POST', path, body: Buffer.from(JSON.stringify(body)) };
+    body === undefined ? { method: 'GET', path } : { method: 'POST', path, body: [Buffer.from(JSON.stringify(body))] };
   const reply = await askEngine(http, request, signal).catch((thrown: unknown) => {
     throw toProblem(thrown, signal);
   });

@@ -26,7 +26,8 @@ export interface EngineJob {
   /** The engine's own endpoint: of its dialect, whatever the client's was. */
   readonly endpoint: EndpointName;
   readonly path: string;
-  readonly body: Uint8Array;
+  /** In parts that follow one another. */
+  readonly body: readonly Uint8Array[];
   readonly reader: AnswerReader;
 }
 
@@ -56,7 +57,9 @@ export class EngineRun implements RunningJob, CallObserver {
   readonly #deps: EngineRunDeps;
   readonly #job: JobHeader;
   readonly #output: JobOutput;
-  #engineJob: EngineJob | undefined;
+  #endpoint: EndpointName;
+  #reader: AnswerReader | undefined;
+  #bodyBytes = 0;
   #call: RunningCall | undefined;
   #over = false;
   #startedAt = 0;
@@ -70,14 +73,20 @@ export class EngineRun implements RunningJob, CallObserver {
     this.#deps = deps;
     this.#job = job;
     this.#output = output;
+    this.#endpoint = job.endpoint;
   }
 
-  /** `prepare` makes the engine's request; what it throws is the failure of the job. */
-  start(prepare: () => EngineJob): this {
+  /**
+   * `prepare` makes the engine's request of the client's body; what it throws is the failure of the job. Neither body is kept: another
+   * try is made elsewhere, by whoever has the client's.
+   */
+  start(clientsBody: Uint8Array, prepare: (job: JobHeader, body: Uint8Array) => EngineJob): this {
     this.#startedAt = this.#deps.clock.now();
+    this.#bodyBytes = clientsBody.byteLength;
     try {
-      this.#engineJob = prepare();
-      const { path, body } = this.#engineJob;
+      const { endpoint, path, body, reader } = prepare(this.#job, clientsBody);
+      this.#endpoint = endpoint;
+      this.#reader = reader;
       this.#call = this.#deps.http.call({ method: 'POST', path, body, hops: this.#job.hops }, this);
     } catch (thrown) {
       const failure = toJobFailure(toClusterError(thrown));
@@ -93,7 +102,7 @@ export class EngineRun implements RunningJob, CallObserver {
     const { confirmStopped, clock } = this.#deps;
     const run: CancelledRun = {
       answered: this.#firstEventAt !== 0,
-      bodyBytes: this.#engineJob?.body.length ?? 0,
+      bodyBytes: this.#bodyBytes,
       elapsedMs: clock.now() - this.#startedAt,
     };
     const ended = (estimated: boolean) =>
@@ -127,7 +136,7 @@ export class EngineRun implements RunningJob, CallObserver {
       return true;
     }
     try {
-      const batch = this.#engineJob?.reader.push(bytes);
+      const batch = this.#reader?.push(bytes);
       return batch === undefined || this.#pass(batch);
     } catch (thrown) {
       this.#fail(toJobFailure(toClusterError(thrown)));
@@ -139,7 +148,7 @@ export class EngineRun implements RunningJob, CallObserver {
     if (this.#over) return;
     if (this.#errorStatus !== 0) return this.#endRefused();
     try {
-      const finished = this.#engineJob?.reader.finish();
+      const finished = this.#reader?.finish();
       if (finished?.batch !== undefined) this.#pass(finished.batch);
       const stats = finished?.end ?? {};
       const timings = this.#timings(stats.timings);
@@ -185,7 +194,7 @@ export class EngineRun implements RunningJob, CallObserver {
   }
 
   #endRefused(): void {
-    const endpoint = this.#engineJob?.endpoint ?? this.#job.endpoint;
+    const endpoint = this.#endpoint;
     const { dialect } = endpoints[endpoint];
     const body = this.#errorBody.slice(0, errorBodyMax);
     const failure = dialects[dialect].classifyError(this.#errorStatus, this.#errorHeaders, body, endpoint);

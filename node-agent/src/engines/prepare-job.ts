@@ -17,8 +17,8 @@ export function parseBody(body: Uint8Array): Record<string, unknown> {
   throw new ClusterError('bad-request', 'the body is no JSON object');
 }
 
-export function toBytes(body: Record<string, unknown>): Uint8Array {
-  return Buffer.from(JSON.stringify(body));
+export function toParts(body: Readonly<Record<string, unknown>>): readonly Uint8Array[] {
+  return [Buffer.from(JSON.stringify(body))];
 }
 
 /** The job's request in the words of the other family. */

@@ -116,7 +116,8 @@ export function decline(output: JobOutput, reason: DeclineReason): RunningJob {
 class QueuedJob implements RunningJob, RosterMember {
   seat = notSeated;
   readonly #job: JobHeader;
-  readonly #body: Uint8Array;
+  /** Let go of when the engine has it. */
+  #body: Uint8Array | undefined;
   readonly #output: JobOutput;
   readonly #start: StartJob;
   readonly #release: (end: JobEnd) => void;
@@ -145,7 +146,8 @@ class QueuedJob implements RunningJob, RosterMember {
       },
     };
     if (this.#isCancelled) output.ended({ outcome: 'cancelled' });
-    else this.#running = this.#start(this.#job, this.#body, output);
+    else if (this.#body !== undefined) this.#running = this.#start(this.#job, this.#body, output);
+    this.#body = undefined;
     return promise;
   }
 

@@ -1,4 +1,5 @@
 import type { Timings, Usage } from '@waggle/shared/chat/chat-event.ts';
+import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Engine, EngineIdentity } from '../engine.ts';
 import { type CancelledRun, EngineRun } from '../engine-run.ts';
@@ -35,6 +36,7 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
   const probe = new OllamaProbe({ http, pathPrefix, settings, loading: residency.loading, inUse });
   const identity: EngineIdentity = { engineId, dialect: 'ollama', url };
   const pace = new PrefillPace();
+  const prepare = (job: JobHeader, body: Uint8Array) => toOllamaJob(job, body, pathPrefix);
   const measured = (usage: Usage | undefined, timings: Timings) => pace.observe(usage, timings);
   const confirmStopped = async (run: CancelledRun) => {
     const restMs = pace.restMs(run, probe.version);
@@ -54,7 +56,7 @@ export function createOllamaEngine({ engineId, url, apiKey, settings, clock }: O
       count(job.model, 1);
       const connectionGone = () => count(job.model, -1);
       const run = new EngineRun({ http, clock, confirmStopped, measured, connectionGone }, job, output);
-      return run.start(() => toOllamaJob(job, body, pathPrefix));
+      return run.start(body, prepare);
     },
     nameCluster: (clusterId) => http.nameCluster(clusterId),
     lastSignOfLife: () => http.lastByteAt,

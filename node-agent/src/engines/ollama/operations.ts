@@ -33,7 +33,7 @@ export async function* runOllamaOperation(
 }
 
 function toRequest({ name, bodyJson }: OperationRequest, content: AsyncIterable<Uint8Array>): EngineRequest {
-  if (name !== 'blob-head' && name !== 'blob-put') return { ...routes[name], body: Buffer.from(bodyJson) };
+  if (name !== 'blob-head' && name !== 'blob-put') return { ...routes[name], body: [Buffer.from(bodyJson)] };
   const facts: JsonObject = toObject(JSON.parse(bodyJson));
   const digest = toText(facts['digest']) ?? '';
   const path = `/api/blobs/${/^sha256[:-][0-9a-f]+$/.test(digest) ? digest : encodeURIComponent(digest)}`;

@@ -39,7 +39,7 @@ export class OllamaResidency {
 
   async #ask(endpoint: 'ollama.generate' | 'ollama.embed', body: JsonObject, signal: AbortSignal): Promise<void> {
     const path = this.#pathPrefix + endpoints[endpoint].path;
-    const request = { method: 'POST', path, body: Buffer.from(JSON.stringify(body)) } as const;
+    const request = { method: 'POST', path, body: [Buffer.from(JSON.stringify(body))] } as const;
     const reply = await askEngine(this.#http, request, signal).catch((thrown: unknown) => {
       throw toThrown(thrown);
     });

@@ -5,8 +5,8 @@ import { toOllamaJob } from './run.ts';
 const messages = [{ role: 'user', content: 'hi' }];
 
 function toBody(body: object, more: Parameters<typeof toHeader>[0] = {}): unknown {
-  const { body: bytes } = toOllamaJob(toHeader(more), Buffer.from(JSON.stringify(body)), '');
-  return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  const { body: parts } = toOllamaJob(toHeader(more), Buffer.from(JSON.stringify(body)), '');
+  return JSON.parse(Buffer.concat(parts).toString('utf8'));
 }
 
 describe('toOllamaJob', () => {
@@ -45,6 +45,20 @@ describe('toOllamaJob', () => {
       options: { num_ctx: 2048, seed: 7 },
       stream: true,
     });
+  });
+
+  test('what is not to be changed goes on as it came, to the byte', () => {
+    const body = ' {"model":"m", "messages":[{"role":"user","content":"\\u00fc"}],\n"stream":true ,"unknown":1e0}';
+    const { body: parts } = toOllamaJob(toHeader(), Buffer.from(body), '');
+    expect(Buffer.concat(parts).toString('utf8')).toBe(body);
+  });
+
+  test('a large body is not copied', () => {
+    const body = Buffer.from(
+      JSON.stringify({ model: 'm', messages: [{ images: ['A'.repeat(100_000)] }], stream: true }),
+    );
+    const { body: parts } = toOllamaJob(toHeader({ pins: { numCtx: 2048 } }), body, '');
+    expect(parts.some((part) => part.buffer === body.buffer && part.byteLength > 100_000)).toBe(true);
   });
 
   test('embeddings are pinned and never streamed', () => {

@@ -1,8 +1,10 @@
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
+import { JsonMembers } from '@waggle/shared/dialects/json-members.ts';
 import type { EngineJob } from '../engine-run.ts';
-import { isNative, parseBody, toBytes, translate } from '../prepare-job.ts';
+import { toObject } from '../json-facts.ts';
+import { isNative, toParts, translate } from '../prepare-job.ts';
 
 const dialect = dialects.ollama;
 
@@ -15,7 +17,7 @@ export function toOllamaJob(job: JobHeader, body: Uint8Array, pathPrefix: string
     return {
       endpoint,
       path: pathPrefix + endpoints[endpoint].path,
-      body: toBytes(pin(translated.body, job, job.model)),
+      body: toParts({ ...translated.body, ...toPinned(job, job.model, translated.body['options']) }),
       reader: dialect.createEventReader(endpoint, { stream }),
     };
   }
@@ -23,36 +25,32 @@ export function toOllamaJob(job: JobHeader, body: Uint8Array, pathPrefix: string
   const name = isSameName(job.answerModel, job.model) ? job.answerModel : job.model;
   const rewriteModel = name === job.answerModel ? undefined : { from: name, to: job.answerModel };
   const { endpoint } = job;
+  const members = new JsonMembers(body, pinnedMembers);
   return {
     endpoint,
     path: pathPrefix + endpoints[endpoint].path,
-    body: toBytes(pin(parseBody(body), job, name)),
+    body: members.with(toPinned(job, name, members.value('options'))),
     reader: isNative(job, 'ollama')
       ? dialect.createNativeReader(endpoint, { stream, rewriteModel })
       : dialect.createEventReader(endpoint, { stream }),
   };
 }
 
+const pinnedMembers = ['model', 'name', 'keep_alive', 'options', 'stream'];
+
 /**
  * Another num_ctx, or none, would make Ollama load the model again; so the pins are written over whatever the client sent. Without a
  * keep_alive it keeps the model as long as it was told last, which is what its owner wants who pins none.
  */
-function pin(
-  body: Record<string, unknown>,
-  { pins, endpoint, stream }: JobHeader,
-  model: string,
-): Record<string, unknown> {
-  body['model'] = model;
-  delete body['name'];
-  if (pins.keepAliveSeconds === undefined) delete body['keep_alive'];
-  else body['keep_alive'] = pins.keepAliveSeconds;
-  if (pins.numCtx !== undefined) {
-    const { options } = body;
-    body['options'] =
-      typeof options === 'object' && options !== null ? { ...options, num_ctx: pins.numCtx } : { num_ctx: pins.numCtx };
-  }
-  if (endpoints[endpoint].kind !== 'embedding') body['stream'] = stream;
-  return body;
+function toPinned({ pins, endpoint, stream }: JobHeader, model: string, options: unknown): Record<string, unknown> {
+  const { numCtx, keepAliveSeconds } = pins;
+  return {
+    model,
+    name: undefined,
+    keep_alive: keepAliveSeconds,
+    ...(numCtx === undefined ? {} : { options: { ...toObject(options), num_ctx: numCtx } }),
+    ...(endpoints[endpoint].kind === 'embedding' ? {} : { stream }),
+  };
 }
 
 function isSameName(written: string, model: string): boolean {

@@ -1,3 +1,4 @@
+import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Engine, EngineIdentity, SlotSettings } from '../engine.ts';
@@ -38,6 +39,7 @@ export function createOpenAiEngine({ engineId, url, apiKey, settings, clock }: O
     expected: () => ownRunning + foreignRunning,
     clock,
   });
+  const prepare = (job: JobHeader, body: Uint8Array) => toOpenAiJob(job, body, paths);
   const confirmStopped = () => stops.wait();
   const connectionGone = () => {
     ownRunning--;
@@ -62,7 +64,7 @@ export function createOpenAiEngine({ engineId, url, apiKey, settings, clock }: O
     run(job, body, output) {
       ownRunning++;
       const run = new EngineRun({ http, clock, confirmStopped, connectionGone }, job, output);
-      return run.start(() => toOpenAiJob(job, body, paths));
+      return run.start(body, prepare);
     },
     nameCluster: (clusterId) => http.nameCluster(clusterId),
     lastSignOfLife: () => http.lastByteAt,

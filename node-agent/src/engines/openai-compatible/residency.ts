@@ -63,7 +63,7 @@ export class OpenAiResidency {
   }
 
   async #ask(method: 'GET' | 'POST', path: string, body: JsonObject | undefined, signal: AbortSignal): Promise<void> {
-    const request = { method, path: this.#paths.root + path, body: body && Buffer.from(JSON.stringify(body)) };
+    const request = { method, path: this.#paths.root + path, body: body && [Buffer.from(JSON.stringify(body))] };
     const reply = await askEngine(this.#http, request, signal).catch((thrown: unknown) => {
       throw toThrown(thrown);
     });

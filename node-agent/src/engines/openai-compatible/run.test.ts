@@ -9,7 +9,7 @@ const messages = [{ role: 'user', content: 'hi' }];
 
 function toBody(body: object | string, more: Parameters<typeof toHeader>[0] = {}): string {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return Buffer.from(toOpenAiJob({ ...header, ...more }, Buffer.from(text), paths).body).toString('utf8');
+  return Buffer.concat(toOpenAiJob({ ...header, ...more }, Buffer.from(text), paths).body).toString('utf8');
 }
 
 describe('toOpenAiJob', () => {
@@ -20,7 +20,19 @@ describe('toOpenAiJob', () => {
 
   test('asks a stream for its token counts, touching nothing else', () => {
     const body = ' {"model":"m","seed":12345678901234567890,"messages":[],"stream":true}';
-    expect(toBody(body)).toBe(body.replace('{', '{"stream_options":{"include_usage":true},'));
+    expect(toBody(body)).toBe(body.trim().replace('{', '{"stream_options":{"include_usage":true},'));
+  });
+
+  test('asks a large one for its token counts, too, and copies nothing', () => {
+    const body = Buffer.from(
+      JSON.stringify({ model: 'm', messages: [{ content: 'A'.repeat(100_000) }], stream: true }),
+    );
+    const { body: parts } = toOpenAiJob(header, body, paths);
+    expect(parts.some((part) => part.buffer === body.buffer && part.byteLength > 100_000)).toBe(true);
+    expect(JSON.parse(Buffer.concat(parts).toString('utf8'))).toMatchObject({
+      model: 'm',
+      stream_options: { include_usage: true },
+    });
   });
 
   test('leaves embeddings as they came', () => {
@@ -63,7 +75,7 @@ describe('toOpenAiJob', () => {
     );
     expect(endpoint).toBe('openai.chat');
     expect(path).toBe('/v1/chat/completions');
-    expect(JSON.parse(Buffer.from(body).toString('utf8'))).toMatchObject({
+    expect(JSON.parse(Buffer.concat(body).toString('utf8'))).toMatchObject({
       model: 'm',
       stream: true,
       stream_options: { include_usage: true },

@@ -2,10 +2,11 @@ import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { VectorWish } from '@waggle/shared/dialects/dialect.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
+import { JsonMembers } from '@waggle/shared/dialects/json-members.ts';
 import { toVectorWish } from '@waggle/shared/dialects/openai/wished-vectors.ts';
 import type { EngineJob } from '../engine-run.ts';
-import { toObject } from '../json-facts.ts';
-import { isNative, parseBody, toBytes, translate } from '../prepare-job.ts';
+import { type JsonObject, toObject } from '../json-facts.ts';
+import { isNative, toParts, translate } from '../prepare-job.ts';
 import { type ServerPaths, toCallPath } from './paths.ts';
 
 const dialect = dialects.openai;
@@ -21,59 +22,64 @@ export function toOpenAiJob(job: JobHeader, body: Uint8Array, paths: ServerPaths
     return {
       endpoint,
       path: toCallPath(paths, endpoint),
-      body: toBytes(stream ? withUsage(translated) : translated),
+      body: toParts(stream ? { ...translated, stream_options: withUsage(translated['stream_options']) } : translated),
       reader: dialect.createEventReader(endpoint, { stream, vectors }),
     };
   }
   const { endpoint } = job;
   const path = toCallPath(paths, endpoint);
-  const { bytes, stripUsage } = toEngineBody(job, body);
-  const vectors = endpoints[endpoint].kind === 'embedding' ? findVectorWish(body) : undefined;
+  const { parts, stripUsage, vectors } = toEngineBody(job, body);
   if (!isNative(job, 'openai')) {
-    return { endpoint, path, body: bytes, reader: dialect.createEventReader(endpoint, { stream, vectors }) };
+    return { endpoint, path, body: parts, reader: dialect.createEventReader(endpoint, { stream, vectors }) };
   }
   // Some servers answer with a name of their own whatever was asked; the reader leaves bytes alone that say the right one already.
   const rewriteModel = { from: job.model, to: job.answerModel };
   return {
     endpoint,
     path,
-    body: bytes,
+    body: parts,
     reader: dialect.createNativeReader(endpoint, { stream, stripUsage, rewriteModel, vectors }),
   };
 }
 
-/** Most requests say nothing of the kind and are not parsed for it. */
-function findVectorWish(body: Uint8Array): VectorWish | undefined {
-  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const mayWish = buffer.includes('"encoding_format"') || buffer.includes('"dimensions"');
-  return mayWish ? toVectorWish(parseBody(body)) : undefined;
-}
-
 interface EngineBody {
-  readonly bytes: Uint8Array;
+  readonly parts: readonly Uint8Array[];
   readonly stripUsage: boolean;
+  readonly vectors: VectorWish | undefined;
 }
 
+const generationMembers = ['model', 'stream_options'];
+/** A small request is searched for the text of a member in half the time its members take to be found. */
+const searchedMaxBytes = 4_096;
 const streamOptions = Buffer.from('"stream_options"');
-const usageMember = Buffer.from('"stream_options":{"include_usage":true},');
+const withUsageMember = Buffer.from('{"stream_options":{"include_usage":true},');
 const brace = '{'.charCodeAt(0);
+const embeddingMembers = ['model', 'encoding_format', 'dimensions'];
 
-function toEngineBody(job: JobHeader, body: Uint8Array): EngineBody {
-  const isNamedAlike = job.model === job.answerModel;
-  const needsUsage = job.stream && endpoints[job.endpoint].kind !== 'embedding';
-  if (isNamedAlike && !needsUsage) return { bytes: body, stripUsage: false };
-  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (isNamedAlike && !buffer.includes(streamOptions)) {
-    // No such member anywhere: it is put in front of the others, without reading them.
-    const start = buffer.indexOf(brace) + 1;
-    return { bytes: Buffer.concat([buffer.subarray(0, start), usageMember, buffer.subarray(start)]), stripUsage: true };
+function toEngineBody({ endpoint, model, answerModel, stream }: JobHeader, body: Uint8Array): EngineBody {
+  if (endpoints[endpoint].kind === 'embedding') {
+    const members = new JsonMembers(body, embeddingMembers);
+    const vectors = toVectorWish({
+      dimensions: members.value('dimensions'),
+      encoding_format: members.value('encoding_format'),
+    });
+    return { parts: members.with({ model }), stripUsage: false, vectors };
   }
-  const parsed = parseBody(body);
-  parsed['model'] = job.model;
-  const asksUsage = toObject(parsed['stream_options'])['include_usage'] === true;
-  return { bytes: toBytes(needsUsage ? withUsage(parsed) : parsed), stripUsage: needsUsage && !asksUsage };
+  if (model === answerModel && !stream) return { parts: [body], stripUsage: false, vectors: undefined };
+  if (model === answerModel && body.byteLength <= searchedMaxBytes) {
+    const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    if (!buffer.includes(streamOptions)) {
+      const rest = buffer.subarray(buffer.indexOf(brace) + 1);
+      return { parts: [Buffer.concat([withUsageMember, rest])], stripUsage: true, vectors: undefined };
+    }
+  }
+  const members = new JsonMembers(body, generationMembers);
+  if (!stream) return { parts: members.with({ model }), stripUsage: false, vectors: undefined };
+  const options = members.value('stream_options');
+  const parts = members.with({ model, stream_options: withUsage(options) });
+  return { parts, stripUsage: toObject(options)['include_usage'] !== true, vectors: undefined };
 }
 
-function withUsage(body: Record<string, unknown>): Record<string, unknown> {
-  return { ...body, stream_options: { ...toObject(body['stream_options']), include_usage: true } };
+function withUsage(streamOptions: unknown): JsonObject {
+  return { ...toObject(streamOptions), include_usage: true };
 }

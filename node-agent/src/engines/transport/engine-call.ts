@@ -1,11 +1,18 @@
 import type { EngineHeaders } from '@waggle/shared/dialects/dialect.ts';
 
-/** One request to an engine. The body is bytes, so that it can be sent again. */
+/** Parts that follow one another and are all there, or a stream of known length. */
+export type RequestBody = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
+export function isStream(body: RequestBody): body is AsyncIterable<Uint8Array> {
+  return Symbol.asyncIterator in body;
+}
+
+/** One request to an engine. */
 export interface EngineRequest {
   readonly method: 'GET' | 'POST' | 'HEAD' | 'DELETE';
   /** Path and query on the engine's origin. */
   readonly path: string;
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+  readonly body?: RequestBody;
   /** Clusters it went through before the one the engine belongs to. */
   readonly hops?: string | undefined;
   /** Known length of a body that is a stream. */

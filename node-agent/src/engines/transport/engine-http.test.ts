@@ -38,7 +38,7 @@ class RawServer {
 const whole = (text: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n\r\n${text}`;
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
 const chunkedHead = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
-const post = { method: 'POST', path: '/x', body: Buffer.from('{}') } as const;
+const post = { method: 'POST', path: '/x', body: [Buffer.from('{}')] } as const;
 
 describe('EngineHttp', () => {
   let server: RawServer;
@@ -110,6 +110,22 @@ describe('EngineHttp', () => {
     expect(await say()).toBe('hello');
     expect(server.requests).toHaveLength(3);
     expect(server.sockets).toHaveLength(2);
+  });
+
+  test('a large request has a new connection, and is sent once', async () => {
+    server.answer = (socket) => socket.write(whole('hello'));
+    await say();
+    const sizes: number[] = [];
+    server.answer = (socket) => {
+      const sent = server.requests.slice(1).join('');
+      sizes.push(sent.length);
+      if (sent.length > 300_000) socket.resetAndDestroy();
+    };
+    const large = { ...post, body: [Buffer.alloc(100_000, 'a'), Buffer.alloc(200_000, 'b')] };
+    await expect(askEngine(http, large)).rejects.toMatchObject({ failure: { kind: 'broken' } });
+    expect(server.sockets).toHaveLength(2);
+    expect(server.requests[1]).toContain('content-length: 300000\r\n');
+    expect(server.requests.slice(1).join('')).toMatch(/\r\n\r\na{100000}b{200000}$/);
   });
 
   test('a request that breaks a new connection is not sent again', async () => {

@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import type { EngineHeaders } from '@waggle/shared/dialects/dialect.ts';
-import type { EngineRequest } from './engine-call.ts';
+import { isStream, type RequestBody } from './engine-call.ts';
 import { HttpAnswerReader } from './http-answer.ts';
 
 /** Where an engine listens. */
@@ -65,16 +65,16 @@ export class HttpConnection {
     return this.#reader.keepMs;
   }
 
-  send(head: string, body: EngineRequest['body'], isHeadRequest: boolean, user: ConnectionUser): void {
+  send(head: string, body: RequestBody | undefined, isHeadRequest: boolean, user: ConnectionUser): void {
     this.#user = user;
     this.#reader.begin(isHeadRequest);
     const socket = this.#socket;
     if (body === undefined) {
       socket.write(head, 'latin1');
-    } else if (body instanceof Uint8Array) {
+    } else if (!isStream(body)) {
       socket.cork();
       socket.write(head, 'latin1');
-      socket.write(body);
+      for (const part of body) socket.write(part);
       socket.uncork();
     } else {
       socket.write(head, 'latin1');
