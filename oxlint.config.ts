@@ -1,5 +1,5 @@
 import { defineConfig } from 'oxlint';
-import { boundaryOverrides } from './scripts/boundaries.ts';
+import { boundaryOverrides, environmentAccess, environmentReaders } from './scripts/boundaries.ts';
 
 /** Lint of the whole repository. Who may import whom is in scripts/boundaries.ts; format and imports are Biome's. */
 export default defineConfig({
@@ -12,7 +12,7 @@ export default defineConfig({
     'import/no-default-export': 'error',
     'max-lines': ['error', { max: 400 }],
     'no-console': 'error',
-    'node/no-process-env': 'error',
+    'no-restricted-properties': ['error', ...environmentAccess],
     'typescript/no-explicit-any': 'error',
     'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': 'error',
@@ -34,10 +34,7 @@ export default defineConfig({
   overrides: [
     ...boundaryOverrides,
     { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
-    {
-      files: ['.ci/**', 'scripts/**', 'cli/**', 'testbed/**'],
-      rules: { 'no-console': 'off', 'node/no-process-env': 'off' },
-    },
-    { files: ['orchestrator/src/config/**', 'node-agent/src/config/**'], rules: { 'node/no-process-env': 'off' } },
+    { files: ['.ci/**', 'scripts/**', 'cli/**', 'testbed/**'], rules: { 'no-console': 'off' } },
+    { files: environmentReaders, rules: { 'no-restricted-properties': 'off' } },
   ],
 });

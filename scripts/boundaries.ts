@@ -5,7 +5,10 @@
  */
 
 /** Imports that are refused, by pattern over the text of the import, and the reason shown with the refusal. */
-type Ban = { readonly message: string } & ({ readonly group: string[] } | { readonly regex: string });
+type Ban = { readonly message: string; readonly allowTypeImports?: boolean } & (
+  | { readonly group: string[] }
+  | { readonly regex: string }
+);
 
 interface Zone {
   readonly files: string[];
@@ -15,6 +18,11 @@ interface Zone {
 /** A folder of the same package, from any depth. */
 function folders(names: readonly string[], message: string): Ban {
   return { regex: `^(\\.\\./)+(${names.join('|')})/`, message };
+}
+
+/** Files that stand above all folders of a package. */
+function root(names: readonly string[], message: string): Ban {
+  return { regex: `^(\\.\\./)+(${names.join('|')})\\.ts$`, message };
 }
 
 function packages(names: readonly string[], message: string): Ban {
@@ -54,6 +62,23 @@ const ONLY_MAINS: Ban = {
   message: 'The command line starts the mains and talks REST; it uses nothing inside them.',
 };
 
+const PROCESS = packages(
+  ['node:process', 'process'],
+  'The global is enough; imported under another name its env could be read unseen.',
+);
+/** All there is in `src` itself, but tests: a test of this table looks. */
+const ROOT_OF_ORCHESTRATOR = root(
+  ['app', 'banner', 'main', 'start'],
+  'The composition root sees everything and is seen by nothing below it.',
+);
+const ROOT_OF_NODE_AGENT: Ban = {
+  ...root(
+    ['agent', 'create-node', 'engine-node', 'main', 'membership', 'start-lines'],
+    'What puts the agent together is seen by nothing below it, but for its types.',
+  ),
+  allowTypeImports: true,
+};
+
 const OTHER_EDGE = 'The edges do not know each other; what they share belongs to the application or core.';
 const EDGE = folders(
   ['http', 'grpc', 'in-process'],
@@ -69,9 +94,9 @@ const INFRASTRUCTURE = folders(
 );
 
 const EVERYWHERE = [BY_NAME, GENERATED];
-const IN_SHARED = [BY_NAME, OURS, HONO];
-const IN_ORCHESTRATOR = [...EVERYWHERE, TOOLS];
-const IN_NODE_AGENT = [...EVERYWHERE, TOOLS, ORCHESTRATOR];
+const IN_SHARED = [BY_NAME, OURS, HONO, PROCESS];
+const IN_ORCHESTRATOR = [...EVERYWHERE, TOOLS, PROCESS, ROOT_OF_ORCHESTRATOR];
+const IN_NODE_AGENT = [...EVERYWHERE, TOOLS, ORCHESTRATOR, PROCESS, ROOT_OF_NODE_AGENT];
 
 /** A file belongs to the last zone that matches it; the bans of earlier zones do not add up. */
 const ZONES: readonly Zone[] = [
@@ -88,6 +113,8 @@ const ZONES: readonly Zone[] = [
     files: ['orchestrator/src/http/**'],
     bans: [...IN_ORCHESTRATOR, GRPC, NODE_AGENT, folders(['grpc', 'in-process'], OTHER_EDGE)],
   },
+  // Starts the app for tests.
+  { files: ['orchestrator/src/http/test-server.ts'], bans: [...EVERYWHERE, GRPC, NODE_AGENT] },
   {
     files: ['orchestrator/src/grpc/**'],
     bans: [...IN_ORCHESTRATOR, HONO, NODE_AGENT, folders(['http', 'in-process'], OTHER_EDGE)],
@@ -136,6 +163,21 @@ const ZONES: readonly Zone[] = [
       ),
     ],
   },
+];
+
+const READS_ENVIRONMENT = 'Only config/ reads the environment: hand in what is needed.';
+/** Every way to get at the environment, but for an import (see PROCESS). */
+export const environmentAccess = [
+  { object: 'process', property: 'env', message: READS_ENVIRONMENT },
+  { object: 'globalThis', property: 'process', message: READS_ENVIRONMENT },
+];
+export const environmentReaders = [
+  'orchestrator/src/config/**',
+  'node-agent/src/config/**',
+  'cli/src/context.ts',
+  '.ci/**',
+  'scripts/**',
+  'testbed/**',
 ];
 
 export const boundaryOverrides = ZONES.map(({ files, bans }) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { defaultDataFolder, findHomeFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
-import { readVariable } from '@waggle/shared/process/variables.ts';
+import { type Environment, readVariable } from '@waggle/shared/process/variables.ts';
 import type { Command } from 'commander';
 import { ApiClient, ApiError } from './api-client.ts';
 import { createOutput, type Output } from './output.ts';
@@ -14,6 +14,7 @@ interface GlobalOptions {
 
 /** What every command needs: the orchestrator it talks to, and where it prints. */
 export interface Context {
+  readonly environment: Environment;
   readonly client: ApiClient;
   readonly output: Output;
 }
@@ -24,6 +25,7 @@ export function toContext(command: Command): Context {
   const url = toUrl(options.url ?? (process.env['WAGGLE_URL'] || 'http://127.0.0.1:3001'));
   const token = options.token ?? (process.env['WAGGLE_ADMIN_TOKEN'] || undefined);
   return {
+    environment: process.env,
     // The token of this machine opens this machine only: another one must not get to see it.
     client: new ApiClient(url, token ?? (isLoopback(url) ? readAdminToken() : undefined)),
     output: createOutput(options.json === true),

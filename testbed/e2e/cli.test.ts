@@ -85,8 +85,8 @@ describe('waggle', () => {
     const { code, stdout, stderr } = await cli(...args);
     expect([code, stdout, stderr.trim().split('\n').length]).toEqual([1, '', 1]);
     expect(stderr).toMatch(message);
-    const json = await cli(...args, '--json');
-    expect([json.code, json.stderr, JSON.parse(json.stdout)]).toEqual([1, '', { error: stderr.trim() }]);
+    const asJson = await cli(...args, '--json');
+    expect([asJson.code, asJson.stderr, JSON.parse(asJson.stdout)]).toEqual([1, '', { error: stderr.trim() }]);
   });
 
   it('without an orchestrator: one sentence and 1', async () => {

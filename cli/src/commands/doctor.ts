@@ -1,5 +1,6 @@
 import { freemem, totalmem } from 'node:os';
 import { styleText } from 'node:util';
+import type { Environment } from '@waggle/shared/process/variables.ts';
 import type { Command } from 'commander';
 import { type ApiClient, ApiError } from '../api-client.ts';
 import { toContext } from '../context.ts';
@@ -40,12 +41,12 @@ export function addDoctor(program: Command): void {
     .description('look at this machine and the cluster, and say how to mend what is wrong; exit code 1 if anything is')
     .addHelpText('after', '\nExamples:\n  waggle doctor\n  waggle doctor --url http://server:3001\n')
     .action(async (_options: unknown, command: Command) => {
-      const { client, output } = toContext(command);
+      const { client, output, environment } = toContext(command);
       const findings = [
         checkNode(),
         checkMemory(),
-        ...(await checkEngines(process.env)),
-        ...(await checkOrchestrator(client)),
+        ...(await checkEngines(environment)),
+        ...(await checkOrchestrator(client, environment)),
       ];
       if (output.json) output.data({ findings });
       else for (const finding of findings) output.print(toLine(finding));
@@ -80,7 +81,7 @@ function checkMemory(): Finding {
   };
 }
 
-async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
+async function checkOrchestrator(client: ApiClient, environment: Environment): Promise<Finding[]> {
   const check = 'orchestrator';
   try {
     const { version } = (await client.get('/api/cluster/status', { version: 'string' })) as { version: string };
@@ -100,7 +101,7 @@ async function checkOrchestrator(client: ApiClient): Promise<Finding[]> {
     const mend = mends[problem];
     return [
       { check, level: 'bad', found: message, ...(mend === undefined ? {} : { mend }) },
-      ...(await checkGrpcPort(process.env, client.url)),
+      ...(await checkGrpcPort(environment, client.url)),
     ];
   }
 }
