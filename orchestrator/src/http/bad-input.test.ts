@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { send, sendRaw, start } from './test-client.ts';
+import { open, readReply, send, sendRaw, start } from './test-client.ts';
 import { aborted, startTestServer, text } from './test-server.ts';
 
 const answered = {
@@ -118,6 +118,24 @@ describe.each(generationPaths)('a bad body on %s', (path) => {
     go.resolve();
     expect([(await first).status, (await small).status]).toEqual([200, 200]);
     expect((await send(server.port, path, { body: large })).status).toBe(200);
+  });
+
+  it('has room again with the first event of a large one', async () => {
+    const go = Promise.withResolvers<void>();
+    await using server = await startTestServer({
+      script: async function* () {
+        yield text('{"done":false}\n');
+        await go.promise;
+        yield text('{"done":true}\n', true);
+      },
+      limits: { maxBodyBytes: 1_000_000, heldBytes: 1_000_000 },
+    });
+    const large = { ...chat, stream: true, user: 'x'.repeat(600_000) };
+    const first = await open(server.port, path, { body: large });
+    const second = await open(server.port, path, { body: large });
+    go.resolve();
+    expect([first, second].map(({ response }) => response.statusCode)).toEqual([200, 200]);
+    await Promise.all([readReply(first.response), readReply(second.response)]);
   });
 
   it.each([

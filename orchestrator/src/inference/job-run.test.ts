@@ -1,4 +1,5 @@
 import { batchKind, type NativeBatch } from '@waggle/shared/chat/answer-batch.ts';
+import { releaseMemory } from '@waggle/shared/process/release-memory.ts';
 import { settled } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import type { FakeNode } from '../testing/fake-cluster.ts';
@@ -159,7 +160,27 @@ describe('before the first event', () => {
   });
 });
 
+/** A body that nobody holds but the bed it is given to. */
+function askWithLargeBody(bed: InferenceBed): { readonly asking: Asking; readonly body: WeakRef<ArrayBuffer> } {
+  const { buffer } = new Uint8Array(1_000_000);
+  return { asking: bed.run({ body: new Uint8Array(buffer) }), body: new WeakRef(buffer) };
+}
+
 describe('after the first event', () => {
+  it('a large body is let go of, and not before', async () => {
+    const { bed, a, b } = twoNodes();
+    const { asking, body } = askWithLargeBody(bed);
+    a.closeLane(a.busyLane);
+    await settled();
+    expect(b.busyLane.job.body).toHaveLength(1_000_000);
+    b.busyLane.text('hello');
+    // A WeakRef holds what it was made for until the end of that turn of the event loop.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    releaseMemory();
+    expect(body.deref()?.byteLength).toBeUndefined();
+    await finish(b, asking, '!');
+  });
+
   it.each(failings)('%s is one error', async (_, failing, outcome, code) => {
     const { bed, a, b } = twoNodes();
     const asking = bed.run();

@@ -22,6 +22,9 @@ const mostAttempts = 8;
 const mostDeclined = 100;
 /** A job that took this many nodes with it is not given to another. */
 const mostKilled = 2;
+/** Bodies up to this size are kept until the answer is whole; it is not worth letting go of them earlier. */
+const keptBodyBytes = 65_536;
+const noBody = new Uint8Array(0);
 const nothingTried: ReadonlyMap<Placement, number> = new Map();
 /** Silence is looked at again this soon where nobody else could take the job. */
 const leastFirstEventMs = 1_000;
@@ -55,7 +58,8 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   pausedSince: number | undefined;
   lastError: ClusterError | undefined;
   readonly record: RequestRecord;
-  readonly #request: InferenceRequest;
+  /** Without its body once nobody else can be given the job. */
+  #request: InferenceRequest;
   readonly #deps: InferenceDeps;
   readonly #queue: AnswerQueue<AnswerBatch>;
   readonly #signal: AbortSignal;
@@ -162,6 +166,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
         return;
       }
       this.#committed = true;
+      if (this.bodyBytes > keptBodyBytes) this.#request = { ...this.#request, body: noBody };
       this.record.firstEventMs = this.#elapsed();
       for (const opening of this.#opening) this.#queue.push(opening);
       this.#opening = [];

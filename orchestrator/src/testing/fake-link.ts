@@ -33,7 +33,8 @@ export class FakeLane implements Lane {
     if (this.#job !== undefined) throw new Error(`lane ${this.laneId} is given a second job`);
     this.calls.push('bind');
     this.headers.push(header);
-    this.#job = { header, body, observer };
+    // As if it had been sent: what is kept of the sender's is the sender's doing.
+    this.#job = { header, body: new Uint8Array(body), observer };
     this.onBind(this);
   }
 

@@ -192,6 +192,8 @@ export class InferenceExchange implements RunningRequest {
   }
 
   #headers(): string[] {
+    // With its first event a job has let go of the body.
+    this.#releaseBody();
     if (this.#deps.running.isDraining) this.#options.outgoing.shouldKeepAlive = false;
     const headers = ['server', serverName, 'x-request-id', this.#requestId];
     if (this.#options.translation?.errorForm === 'anthropic') headers.push('request-id', this.#requestId);
