@@ -2,6 +2,7 @@ import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
 import type { LogLevel } from '@waggle/shared/observing/logger.ts';
 import type { EngineSource } from '../create-node.ts';
 import type { EngineSettings } from '../engines/create-engine.ts';
+import type { HubSettings } from '../engines/llama/pull/pull-settings.ts';
 
 /** How an agent was told to run. */
 export interface AgentConfig {
@@ -19,6 +20,8 @@ export interface AgentConfig {
   readonly drainMaxMs: number;
   readonly engines: EngineSource;
   readonly settings: EngineSettings;
+  /** Where the built-in engine pulls models from. */
+  readonly hub: HubSettings;
   /** Sentences to show once at start. */
   readonly notices: readonly string[];
 }

@@ -40,6 +40,7 @@ describe('readAgentConfig', () => {
       logLevel: 'info',
       engines: { kind: 'discover' },
       settings: {},
+      hub: { endpoint: 'https://huggingface.co', token: undefined },
       notices: [],
     });
   });
@@ -120,6 +121,7 @@ describe('readAgentConfig', () => {
     [['--token', 'K10::short'], {}, '--token must have a secret'],
     [[], { LLAMA_BASE_URL: 'ftp://x' }, 'LLAMA_BASE_URL must begin with http:// or https://'],
     [[], { OLLAMA_HOST: 'a b' }, 'OLLAMA_HOST is not the address of an Ollama'],
+    [[], { HF_ENDPOINT: 'mirror.example' }, 'HF_ENDPOINT must be the address of a hub'],
     [['--data', ''], {}, '--data must name a folder'],
     [['--colour'], {}, '--colour'],
     [['--port'], {}, '--port'],
@@ -135,6 +137,11 @@ describe('readAgentConfig', () => {
     expect(refusal).toBeInstanceOf(UsageError);
     expect(String(refusal)).toContain(words);
     expect(String(refusal)).not.toContain('\n');
+  });
+
+  test('the hub and its token, for the built-in engine', () => {
+    const environment = { HF_ENDPOINT: 'https://mirror.example/hub/', HF_TOKEN: ' hf_x ' };
+    expect(run([], environment).hub).toEqual({ endpoint: 'https://mirror.example/hub', token: 'hf_x' });
   });
 
   test('help and version', () => {

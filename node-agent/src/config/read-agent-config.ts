@@ -8,6 +8,7 @@ import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import type { LogLevel } from '@waggle/shared/observing/logger.ts';
 import { noteUnreadVariables, readVariable } from '@waggle/shared/process/variables.ts';
 import type { EngineSource } from '../create-node.ts';
+import { publicHub } from '../engines/llama/pull/pull-settings.ts';
 import type { AgentConfigOutcome, AgentInputs } from './agent-config.ts';
 
 const orchestratorPort = 50_051;
@@ -48,7 +49,8 @@ Examples:
 
 Environment: each flag as WAGGLE_<FLAG> (WAGGLE_ORCHESTRATOR, WAGGLE_TOKEN or WAGGLE_JOIN_TOKEN, …: a token there is seen by nobody
 who lists processes), PORT (or the next free one), HOST (address to listen on), LLAMA_BASE_URL (the one engine to use: …/v1 is OpenAI-compatible, else
-Ollama), QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH.
+Ollama), QUEUE_CONCURRENCY (jobs at once), OLLAMA_HOST, OLLAMA_NUM_PARALLEL, OLLAMA_MAX_LOADED_MODELS, OLLAMA_CONTEXT_LENGTH,
+HF_ENDPOINT (a mirror of Hugging Face for the built-in engine's models), HF_TOKEN (for repositories that need an account).
 `;
 
 /**
@@ -96,6 +98,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
         maxLoadedModels: toCount(environment('OLLAMA_MAX_LOADED_MODELS'), 0) || undefined,
         contextLength: toCount(environment('OLLAMA_CONTEXT_LENGTH'), 0) || undefined,
       },
+      hub: { endpoint: toHub(environment('HF_ENDPOINT')), token: variable('HF_TOKEN') },
       notices,
     },
   };
@@ -133,7 +136,7 @@ function toToken(setting: Setting | undefined): JoinToken | undefined {
   if (setting === undefined) return undefined;
   const result = parseJoinToken(setting.text);
   if (!result.ok)
-    throw new UsageError(`${setting.source} ${result.problem}; copy it from where the orchestrator runs.`);
+    throw new UsageError(`${setting.source} ${result.problem.replace(/\w$/, '$&.')} The orchestrator prints it when it starts.`);
   return result.token;
 }
 
@@ -181,6 +184,17 @@ function toEngines(only: Setting | undefined, ollamaHost: Setting | undefined): 
   const ollamaUrl = parseOllamaHost(ollamaHost.text);
   if (ollamaUrl === undefined) throw new UsageError(`OLLAMA_HOST is not the address of an Ollama: ${ollamaHost.text}.`);
   return { kind: 'discover', ollamaUrl };
+}
+
+function toHub(setting: Setting | undefined): string {
+  if (setting === undefined) return publicHub;
+  const url = URL.parse(setting.text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(
+      `${setting.source} must be the address of a hub, such as ${publicHub}, not "${setting.text}".`,
+    );
+  }
+  return url.href.replace(/\/+$/, '');
 }
 
 /** By default beside what an orchestrator of this user keeps, never in its folder. */

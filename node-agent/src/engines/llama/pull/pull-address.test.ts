@@ -36,7 +36,7 @@ describe('parsePullAddress', () => {
     ['/srv/models/m.gguf', { kind: 'file', path: '/srv/models/m.gguf', name: 'm:latest' }],
     ['file:///srv/my%20models/m.gguf', { kind: 'file', path: '/srv/my models/m.gguf', name: 'm:latest' }],
     ['~/m.gguf', { kind: 'file', path: path.join(homedir(), 'm.gguf'), name: 'm:latest' }],
-    ['Qwen3:0.6B', { kind: 'hub', repository: 'ggml-org/Qwen3-0.6B-GGUF', tag: 'Q4_0', name: 'Qwen3:0.6B' }],
+    ['Qwen3:0.6B', { kind: 'hub', repository: 'Qwen/Qwen3-0.6B-GGUF', tag: 'Q8_0', name: 'Qwen3:0.6B' }],
     ['llama3.2', { kind: 'hub', repository: 'bartowski/Llama-3.2-3B-Instruct-GGUF', name: 'llama3.2:latest' }],
   ])('%s', (text, address) => {
     expect(parsePullAddress(text)).toMatchObject(address);
