@@ -56,13 +56,13 @@ async function start(engines: Readonly<Record<string, string>>): Promise<() => P
     logger: silentLogger,
     clock,
   });
-  let isOver = false;
+  const over = { now: false };
   void started.finally(() => {
-    isOver = true;
+    over.now = true;
   });
   return async () => {
     // Engines that do not answer are given up on this clock.
-    while (!isOver) {
+    while (!over.now) {
       await clock.advance(500);
       await settle(1);
     }
