@@ -22,8 +22,9 @@ import { createAdminGuard } from './http/middleware/admin-guard.ts';
 import { createCors } from './http/middleware/cross-origin.ts';
 import { createGate } from './http/middleware/gate.ts';
 import { createHostCheck, createOwnHostCheck } from './http/middleware/host-check.ts';
+import { ollamaBuildRoutes } from './http/ollama/build-routes.ts';
 import { ollamaListingRoutes } from './http/ollama/listing-routes.ts';
-import { ollamaModelRoutes } from './http/ollama/model-routes.ts';
+import { type ModelRouteDeps, ollamaModelRoutes } from './http/ollama/model-routes.ts';
 import { ollamaOtherRoutes } from './http/ollama/other-routes.ts';
 import { openaiRoutes } from './http/openai/openai-routes.ts';
 import { cacheRoutes } from './http/performance/cache-routes.ts';
@@ -104,6 +105,7 @@ export function createApp(deps: AppDeps): ServedApp {
     cacheWish: (request, control) => toCacheWish(request, control, config.cache),
   });
 
+  const models: ModelRouteDeps = { cluster: { registry: cluster, aliases }, runner, readObject, adminOnly };
   const thinks = (model: string): boolean => canThink(model, cluster, aliases());
   const routes: readonly Route[] = [
     generations.route('/api/generate', 'ollama.generate'),
@@ -116,7 +118,8 @@ export function createApp(deps: AppDeps): ServedApp {
     generations.route('/v1/embeddings', 'openai.embeddings'),
     generations.route('/v1/messages', 'openai.chat', { translation: messagesTranslation(thinks) }),
     ...ollamaListingRoutes(cluster, aliases),
-    ...ollamaModelRoutes({ cluster: { registry: cluster, aliases }, runner, readObject, adminOnly }),
+    ...ollamaModelRoutes(models),
+    ...ollamaBuildRoutes({ ...models, clock, pulse, readTimeoutMs: server.readTimeoutMs }),
     ...ollamaOtherRoutes(),
     ...openaiRoutes(cluster, aliases),
     ...anthropicRoutes({ registry: cluster, aliases, readObject }),

@@ -3,12 +3,17 @@ import type { JobFailure } from '@waggle/shared/cluster/job.ts';
 import type { OperationFrame, OperationName } from '@waggle/shared/cluster/operation.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { EngineView } from '../cluster/views.ts';
+import { NodeTurns } from './node-turns.ts';
 
 export interface Operation {
   readonly name: OperationName;
   /** Goes to the engine as JSON. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** Bytes of a blob, read no faster than the engine takes them. */
+  readonly content?: AsyncIterable<Uint8Array>;
 }
+
+export type AnswerFrame = Exclude<OperationFrame, { type: 'end' }>;
 
 /** An engine's answer read to its end. */
 export interface OperationAnswer {
@@ -22,39 +27,32 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** Sends operations to engines, not more than a few at once to one node. */
 export class OperationRunner {
-  readonly #perNode: number;
-  readonly #running = new Map<string, number>();
+  readonly #turns: NodeTurns;
+  /** Whether a blob is there is answered at once, whatever else takes long. */
+  readonly #looks: NodeTurns;
 
   constructor(perNode: number) {
-    this.#perNode = perNode;
+    this.#turns = new NodeTurns(perNode);
+    this.#looks = new NodeTurns(perNode);
   }
 
   /**
    * The frames of the engine's answer; the last one is the head's or a chunk, an `end` with a failure is thrown. Rejects with
-   * `overloaded` while the node has enough to do.
+   * `overloaded` while the node has enough to do; what concerns blobs waits for its turn, in a line of bounded length: a client sends the
+   * files of one model at the same time, as many as its machine has cores.
    */
-  async *run(
-    engine: EngineView,
-    operation: Operation,
-    signal: AbortSignal,
-  ): AsyncGenerator<Exclude<OperationFrame, { type: 'end' }>> {
-    const { nodeId } = engine.node.identity;
-    const running = this.#running.get(nodeId) ?? 0;
-    if (running >= this.#perNode) {
-      const message = `node ${engine.node.name} already runs ${running} operations (limits.operationsPerNode)`;
-      throw new ClusterError('overloaded', message, { details: { retryAfterMs: 5_000 } });
-    }
-    const { link } = engine.node;
-    if (link === undefined) throw new ClusterError('engine-unreachable', `node ${engine.node.name} has left`);
-    this.#running.set(nodeId, running + 1);
+  async *run(engine: EngineView, operation: Operation, signal: AbortSignal): AsyncGenerator<AnswerFrame> {
+    const endTurn = await this.#turn(engine, operation.name, signal);
     try {
+      const { link } = engine.node;
+      if (link === undefined) throw new ClusterError('engine-unreachable', `node ${engine.node.name} has left`);
       const request = {
         operationId: randomUUID(),
         engineId: engine.engineId,
         name: operation.name,
         bodyJson: JSON.stringify(operation.body),
       };
-      for await (const frame of link.operate(request, noContent(), signal)) {
+      for await (const frame of link.operate(request, operation.content ?? noContent(), signal)) {
         if (frame.type === 'end') {
           if (frame.failure !== undefined) throw toOperationError(frame.failure);
           return;
@@ -63,30 +61,41 @@ export class OperationRunner {
       }
       throw new ClusterError('engine-unreachable', `node ${engine.node.name} was lost during the operation`);
     } finally {
-      const left = (this.#running.get(nodeId) ?? 1) - 1;
-      if (left === 0) this.#running.delete(nodeId);
-      else this.#running.set(nodeId, left);
+      endTurn();
     }
   }
 
   async runWhole(engine: EngineView, operation: Operation, signal: AbortSignal): Promise<OperationAnswer> {
-    let status = 200;
-    let contentType = 'application/json; charset=utf-8';
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const frame of this.run(engine, operation, signal)) {
-      if (frame.type === 'head') {
-        status = frame.status;
-        contentType = frame.contentType;
-      } else {
-        bytes += frame.bytes.length;
-        if (bytes > maxAnswerBytes)
-          throw new ClusterError('engine-failed', `the answer of node ${engine.node.name} is too large`);
-        chunks.push(frame.bytes);
-      }
-    }
-    return { status, contentType, body: Buffer.concat(chunks) };
+    return readAnswer(this.run(engine, operation, signal), engine);
   }
+
+  #turn({ node }: EngineView, name: OperationName, signal: AbortSignal): Promise<() => void> {
+    if (name === 'blob-head') return this.#looks.take(node, { waits: true, signal });
+    return this.#turns.take(node, { waits: name === 'blob-put', signal });
+  }
+}
+
+/** The rest of an answer, whole; `head` where that was read already. */
+export async function readAnswer(
+  frames: AsyncIterable<AnswerFrame>,
+  engine: EngineView,
+  head = { status: 200, contentType: 'application/json; charset=utf-8' },
+): Promise<OperationAnswer> {
+  let { status, contentType } = head;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const frame of frames) {
+    if (frame.type === 'head') {
+      status = frame.status;
+      contentType = frame.contentType;
+    } else {
+      bytes += frame.bytes.length;
+      if (bytes > maxAnswerBytes)
+        throw new ClusterError('engine-failed', `the answer of node ${engine.node.name} is too large`);
+      chunks.push(frame.bytes);
+    }
+  }
+  return { status, contentType, body: Buffer.concat(chunks) };
 }
 
 async function* noContent(): AsyncGenerator<Uint8Array> {}

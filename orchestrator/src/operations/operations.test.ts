@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { deleteModel } from './delete-model.ts';
 import { OperationRunner } from './operation-runner.ts';
 import { pullTarget } from './places.ts';
-import { type PullLine, pullModel } from './pull-model.ts';
+import { type ReportLine, runReported } from './run-reported.ts';
 import { answering, type ScriptedNode, scriptedCluster, unreachable } from './scripted-nodes.ts';
 import { showModel } from './show-model.ts';
 
@@ -125,14 +125,18 @@ describe('pullTarget', () => {
   });
 });
 
-describe('pullModel', () => {
+describe('runReported', () => {
   const pulled = answering(200, '{"status":"pulling manifest"}\n{"sta', 'tus":"success"}\n');
-  const pull = async (nodes: ScriptedNode[]) => {
+  const refusing = answering(400, '{"error":"no \\"such\\" model"}');
+  const pull = async (nodes: ScriptedNode[], stream = true) => {
     const deps = setUp(nodes);
-    const lines: PullLine[] = [];
-    for await (const line of pullModel(pullTarget('tiny', 'all', deps.cluster), { insecure: true }, deps))
-      lines.push(line);
-    return { lines, links: deps.links };
+    const { model, engines } = pullTarget('tiny', 'all', deps.cluster);
+    const tasks = engines.map((engine) => {
+      return { engine, operation: { name: 'pull', body: { insecure: true, model } } } as const;
+    });
+    const answer = await runReported(tasks, stream, deps);
+    const lines: ReportLine[] = answer.form === 'lines' ? await Array.fromAsync(answer.lines) : [];
+    return { answer, lines, links: deps.links };
   };
 
   it("passes one node's lines on, with its name", async () => {
@@ -144,32 +148,65 @@ describe('pullModel', () => {
     expect(bodiesOf(links['a'])).toEqual([{ insecure: true, model: 'tiny', stream: true }]);
   });
 
+  it("passes one node's refusal on as it is, and its whole answer", async () => {
+    for (const [stream, script, status, text] of [
+      [true, refusing, 400, '{"error":"no \\"such\\" model"}'],
+      [false, answering(200, '{"status":"success"}'), 200, '{"status":"success"}'],
+    ] as const) {
+      const { answer, links } = await pull([{ name: 'a', script }], stream);
+      if (answer.form !== 'answer') throw new Error('lines');
+      expect([answer.answer.status, answer.answer.body.toString()]).toEqual([status, text]);
+      expect(bodiesOf(links['a'])).toMatchObject([{ stream }]);
+    }
+  });
+
   it('says success once, when every node has it', async () => {
-    const { lines } = await pull([
+    const nodes = [
       { name: 'a', script: pulled },
       { name: 'b', script: pulled },
-    ]);
+    ];
+    const { lines } = await pull(nodes);
     expect(lines.filter((line) => line['status'] === 'success')).toEqual([{ status: 'success' }]);
     expect(lines.at(-1)).toEqual({ status: 'success' });
     expect(lines.filter((line) => line['status'] === 'pulled').map((line) => line['node'])).toEqual(['a', 'b']);
+    const { answer } = await pull(nodes, false);
+    expect(answer.form === 'answer' && JSON.parse(answer.answer.body.toString())).toEqual({ status: 'success' });
   });
 
   it('lets the others go on when one fails, and names it at the end', async () => {
-    const { lines } = await pull([
-      { name: 'a', script: answering(200, '{"error":"no such host"}\n') },
-      { name: 'b', script: pulled },
-    ]);
-    expect(lines.filter((line) => line['node'] === 'b')).toHaveLength(2);
-    expect(lines.filter((line) => 'error' in line)).toEqual([{ error: 'failed on a: no such host' }]);
-    expect(lines.at(-1)).toHaveProperty('error');
+    for (const [script, words] of [
+      [answering(200, '{"error":"no such host"}\n'), 'no such host'],
+      [refusing, 'no "such" model'],
+    ] as const) {
+      const nodes = [
+        { name: 'a', script },
+        { name: 'b', script: pulled },
+      ];
+      const { lines } = await pull(nodes);
+      expect(lines.filter((line) => line['node'] === 'b')).toHaveLength(2);
+      expect(lines.filter((line) => 'error' in line)).toEqual([{ error: `failed on a: ${words}` }]);
+      expect(lines.at(-1)).toHaveProperty('error');
+      const { answer } = await pull(nodes, false);
+      expect(answer.form === 'answer' && answer.answer.status).toBe(500);
+    }
+  });
+
+  it('throws what all of them refuse, with its status', async () => {
+    const details = { engineStatus: 400, engineMessage: 'no "such" model' };
+    const nodes = ['a', 'b'].map((name) => ({ name, script: refusing }));
+    await expect(pull(nodes)).rejects.toMatchObject({ details });
+    await expect(pull(nodes, false)).rejects.toMatchObject({ details });
   });
 
   it.each([
     ['ends early', answering(200, '{"status":"pulling manifest"}\n'), 'the pull stopped before it was done'],
     ['sends no JSON', answering(200, 'what?\n'), 'the engine sent a broken line'],
-    ['cannot be reached', unreachable, 'connection refused'],
-  ])('fails when the engine %s', async (_case, script, error) => {
+  ])('ends with an error when the engine %s', async (_case, script, error) => {
     expect((await pull([{ name: 'a', script }])).lines.at(-1)).toEqual({ error, node: 'a' });
+  });
+
+  it('throws when the engine cannot be reached', async () => {
+    await expect(pull([{ name: 'a', script: unreachable }])).rejects.toMatchObject({ code: 'engine-unreachable' });
   });
 });
 

@@ -6,7 +6,11 @@ import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { NodeRegistry } from '../cluster/node-registry.ts';
 
-type Script = (request: OperationRequest, signal: AbortSignal) => AsyncIterable<OperationFrame>;
+export type Script = (
+  request: OperationRequest,
+  signal: AbortSignal,
+  content: AsyncIterable<Uint8Array>,
+) => AsyncIterable<OperationFrame>;
 
 /** A node for tests that records what it is asked and answers by its script. */
 export class ScriptedLink implements LaneLink {
@@ -23,11 +27,11 @@ export class ScriptedLink implements LaneLink {
 
   operate(
     request: OperationRequest,
-    _content: AsyncIterable<Uint8Array>,
+    content: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): AsyncIterable<OperationFrame> {
     this.requests.push(request);
-    return this.#script(request, signal);
+    return this.#script(request, signal, content);
   }
 
   async load(): Promise<void> {}
@@ -35,10 +39,11 @@ export class ScriptedLink implements LaneLink {
   close(): void {}
 }
 
-/** A script that answers every operation alike. */
+/** A script that answers every operation alike; with lines, where the answer has any. */
 export function answering(status: number, ...chunks: readonly string[]): Script {
+  const isLines = chunks.some((chunk) => chunk.includes('\n'));
   return async function* () {
-    yield { type: 'head', status, contentType: 'application/json; charset=utf-8' };
+    yield { type: 'head', status, contentType: isLines ? 'application/x-ndjson' : 'application/json; charset=utf-8' };
     for (const chunk of chunks) yield { type: 'chunk', bytes: Buffer.from(chunk) };
     yield { type: 'end' };
   };

@@ -1,8 +1,9 @@
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { toShortName, withTag } from '../cluster/model-names.ts';
 import type { ServedModelView } from '../cluster/views.ts';
+import { managesModels } from './engine-choice.ts';
 import type { OperationAnswer, OperationRunner } from './operation-runner.ts';
-import { managesModels, type OperationCluster, placesOf } from './places.ts';
+import { type OperationCluster, placesOf } from './places.ts';
 
 /** Either an engine's own answer, or a model whose engine cannot describe it: then its report is all there is. */
 export type ShownModel =

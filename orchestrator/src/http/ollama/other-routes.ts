@@ -1,8 +1,7 @@
-import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { Handler, Route } from '../route.ts';
 
-/** Routes of Ollama's cloud, answered so that its clients go on; and those that are not there yet. */
+/** Routes of Ollama's cloud, answered so that its clients go on. */
 export function ollamaOtherRoutes(): readonly Route[] {
   const unauthorized: Handler = () => jsonResponse({ error: 'unauthorized', signin_url: '' }, { status: 401 });
   return [
@@ -21,16 +20,5 @@ export function ollamaOtherRoutes(): readonly Route[] {
     { method: 'DELETE', path: '/api/user/keys/:key', handler: unauthorized },
     { method: 'POST', path: '/api/experimental/web_search', handler: unauthorized },
     { method: 'POST', path: '/api/experimental/web_fetch', handler: unauthorized },
-    { method: 'POST', path: '/api/create', handler: notYet('creating models') },
-    { method: 'POST', path: '/api/copy', handler: notYet('copying models') },
-    { method: 'POST', path: '/api/push', handler: notYet('pushing models') },
-    { method: 'HEAD', path: '/api/blobs/:digest', handler: notYet('looking for blobs') },
-    { method: 'POST', path: '/api/blobs/:digest', handler: notYet('uploading blobs') },
   ];
-}
-
-function notYet(what: string): Handler {
-  return () => {
-    throw new ClusterError('not-implemented', `${what} is not supported`);
-  };
 }

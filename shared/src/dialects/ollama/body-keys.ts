@@ -25,9 +25,11 @@ export function withExactKeys(endpoint: EndpointName, body: unknown): unknown {
   return known === undefined ? body : withKnownKeys(body, known);
 }
 
-const modelWork = knownKeys('model name verbose system template options insecure username password stream');
+const modelWork = knownKeys(
+  'model name verbose system template options insecure username password stream source destination from files adapters license parameters messages quantize quantization renderer parser requires info capabilities draft_files draft_quantize remote_host',
+);
 
-/** The same for show, pull and delete. */
+/** The same for work on models. */
 export function withExactModelKeys(body: JsonObject): JsonObject {
   return toObject(withKnownKeys(body, modelWork)) ?? body;
 }
