@@ -30,6 +30,9 @@ import { openaiRoutes } from './http/openai/openai-routes.ts';
 import { cacheRoutes } from './http/performance/cache-routes.ts';
 import { Pulse } from './http/pulse.ts';
 import { createRequestIds } from './http/request-id.ts';
+import { ResponseMemory } from './http/responses/response-memory.ts';
+import { responsesRoutes } from './http/responses/responses-routes.ts';
+import { responsesTranslation } from './http/responses/responses-translation.ts';
 import { createMethodTable, type Route } from './http/route.ts';
 import { RunningRequests } from './http/running-requests.ts';
 import type { ServedApp } from './http/server.ts';
@@ -106,6 +109,7 @@ export function createApp(deps: AppDeps): ServedApp {
   });
 
   const models: ModelRouteDeps = { cluster: { registry: cluster, aliases }, runner, readObject, adminOnly };
+  const responses = new ResponseMemory({ count: limits.keptResponses, bytes: limits.keptResponseBytes });
   const thinks = (model: string): boolean => canThink(model, cluster, aliases());
   const routes: readonly Route[] = [
     generations.route('/api/generate', 'ollama.generate'),
@@ -116,12 +120,14 @@ export function createApp(deps: AppDeps): ServedApp {
     generations.route('/v1/chat/completions', 'openai.chat'),
     generations.route('/v1/completions', 'openai.completions'),
     generations.route('/v1/embeddings', 'openai.embeddings'),
+    generations.route('/v1/responses', 'openai.chat', { translation: responsesTranslation(thinks, responses) }),
     generations.route('/v1/messages', 'openai.chat', { translation: messagesTranslation(thinks) }),
     ...ollamaListingRoutes(cluster, aliases),
     ...ollamaModelRoutes(models),
     ...ollamaBuildRoutes({ ...models, clock, pulse, readTimeoutMs: server.readTimeoutMs }),
     ...ollamaOtherRoutes(),
     ...openaiRoutes(cluster, aliases),
+    ...responsesRoutes({ memory: responses, registry: cluster, aliases, readObject }),
     ...anthropicRoutes({ registry: cluster, aliases, readObject }),
     ...healthRoutes(cluster, isDraining),
     ...clusterRoutes({

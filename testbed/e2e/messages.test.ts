@@ -231,6 +231,9 @@ describe.each([
       apiMessage: 'no such thing',
       requestID: expect.stringMatching(/./),
     });
+    clients.engine(node).control.inject({ kind: 'cut', afterDeltas: 3 }, { times: 1 });
+    const stream = await anthropic.messages.create({ model: words, max_tokens: 99, messages, stream: true });
+    await expect(collect(stream)).rejects.toMatchObject({ type: 'api_error' });
   });
 });
 

@@ -51,6 +51,8 @@ export interface LimitsConfig {
   readonly nodes: number;
   readonly operationsPerNode: number;
   readonly recentRequests: number;
+  readonly keptResponses: number;
+  readonly keptResponseBytes: number;
   readonly firstEventMaxMs: number;
   readonly stallMaxMs: number;
   readonly modelLoadMaxMs: number;

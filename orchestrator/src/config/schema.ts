@@ -87,6 +87,10 @@ const limitsSchema = z.strictObject({
   recentRequests: wholeNumber(0, 100_000)
     .prefault(1_000)
     .describe('Finished requests kept in memory for /api/requests.'),
+  keptResponses: wholeNumber(0, 1_000_000)
+    .prefault(1_000)
+    .describe('Most answers of /v1/responses kept in memory for previous_response_id.'),
+  keptResponseBytes: size('0', '1TiB').prefault('64MiB').describe('Most bytes of them, with their input.'),
   firstEventMax: duration('100ms', '24h').prefault('10m').describe('Longest wait for the first event of an answer.'),
   stallMax: duration('100ms', '24h').prefault('5m').describe('Longest pause between two events of an answer.'),
   modelLoadMax: duration('1s', '24h').prefault('10m').describe('Longest time the loading of a model may take.'),

@@ -95,7 +95,7 @@ describe('unknown paths and methods', () => {
     ['GET', '/v1', 404],
     ['GET', '/v1/chat/completions', 405],
     ['POST', '/v1/models', 405],
-    ['POST', '/v1/responses', 501],
+    ['POST', '/v1/batches', 501],
     ['GET', '/v1/files/abc/content', 501],
   ])('%s %s is an error object with %i', async (method, path, status) => {
     await using server = await startTestServer(answered);

@@ -180,6 +180,8 @@ function toConfig({ server, limits }: TestServerOptions): AppDeps['config'] {
       nodes: 10,
       operationsPerNode: 4,
       recentRequests: 100,
+      keptResponses: 10,
+      keptResponseBytes: 1e6,
       firstEventMaxMs: 60_000,
       stallMaxMs: 60_000,
       modelLoadMaxMs: 60_000,

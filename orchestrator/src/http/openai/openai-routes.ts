@@ -8,16 +8,7 @@ import { jsonResponse, textResponse } from '../json-response.ts';
 import { listTags, type TagEntry } from '../ollama/model-entries.ts';
 import type { Handler, Route } from '../route.ts';
 
-const notThere = [
-  'responses',
-  'messages/batches',
-  'files',
-  'vector_stores',
-  'audio',
-  'images',
-  'moderations',
-  'batches',
-] as const;
+const notThere = ['messages/batches', 'files', 'vector_stores', 'audio', 'images', 'moderations', 'batches'] as const;
 
 /** What OpenAI's API has besides the generation routes. */
 export function openaiRoutes(cluster: ClusterView, aliases: () => Aliases): readonly Route[] {
