@@ -3,6 +3,7 @@ import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { connectNode } from './link/connect-node.ts';
+import { describeProblem } from './link/describe-problem.ts';
 import type { LogSource } from './link/log-sender.ts';
 import type { LinkStatus, NodeLink } from './link/node-link.ts';
 
@@ -111,16 +112,20 @@ export class ClusterMembership {
       case 'joined':
         return `Joined the cluster at ${where} as ${this.#namedNode().identity.name}.`;
       case 'refused':
-        return `The orchestrator at ${where} refuses this node: ${status.message}`;
+        return `The orchestrator at ${where} refuses this node: ${toSentence(status.message)} Trying again.`;
       case 'lost':
         return `Lost the orchestrator at ${where}: ${status.message}. Trying again.`;
       case 'connecting':
         if (this.#shown === '') return `Joining the cluster at ${where} …`;
         // Once: afterwards the words for a lost orchestrator have said that it is tried again.
         if (status.problem === undefined || this.#hasFailed) return undefined;
-        return `Cannot reach an orchestrator at ${where} yet: ${status.problem}. Trying again; it must be its address for agents (--grpc-port).`;
+        return `Cannot reach an orchestrator at ${where} yet: ${describeProblem(status.problem)}. Trying again; it must be the address it prints for agents (port 50051 unless told), not the one of clients.`;
       case 'closed':
         return undefined;
     }
   }
+}
+
+function toSentence(words: string): string {
+  return words.endsWith('.') ? words : `${words}.`;
 }

@@ -136,7 +136,9 @@ function toToken(setting: Setting | undefined): JoinToken | undefined {
   if (setting === undefined) return undefined;
   const result = parseJoinToken(setting.text);
   if (!result.ok)
-    throw new UsageError(`${setting.source} ${result.problem.replace(/\w$/, '$&.')} The orchestrator prints it when it starts.`);
+    throw new UsageError(
+      `${setting.source} ${result.problem.replace(/\w$/, '$&.')} The orchestrator prints it when it starts.`,
+    );
   return result.token;
 }
 

@@ -137,15 +137,18 @@ export class Membership {
     if (secret === undefined && !isLoopbackPeer(address)) {
       return {
         reason: 'bad-token',
-        message: 'the cluster has no join token (cluster.joinToken), so only agents of its own machine may join',
+        message:
+          'the cluster has no join token, so only agents of its own machine may join; start the orchestrator with --lan, which makes one and prints the command for this machine',
       };
     }
     if (isProof(frame.proof, secret ?? '', 'agent', facts)) return undefined;
-    const message =
-      secret === undefined
-        ? 'the cluster has no join token: start the agent without one'
-        : 'the join token is not the one of this cluster';
-    return { reason: 'bad-token', message };
+    if (secret === undefined)
+      return { reason: 'bad-token', message: 'the cluster has no join token: start the agent without one' };
+    const isWithout = isProof(frame.proof, '', 'agent', facts);
+    const what = isWithout
+      ? 'the cluster wants a join token, and this agent has none; start it with --token TOKEN'
+      : 'the join token of this agent is not the one of the cluster; give it the right one with --token TOKEN';
+    return { reason: 'bad-token', message: `${what} (the orchestrator prints the whole command when it starts)` };
   }
 
   /** The same node id from another process: a restart when the old one is silent, a cloned disk when it answers. */

@@ -58,9 +58,15 @@ describe('handshake', () => {
     expect(wrong).toEqual({
       type: 'refused',
       reason: 'bad-token',
-      message: 'the join token is not the one of this cluster',
+      message: expect.stringMatching(
+        /is not the one of the cluster; give it .+ --token TOKEN .+ prints the whole command/,
+      ),
     });
-    expect(await connect(port).register()).toMatchObject({ type: 'refused', reason: 'bad-token' });
+    expect(await connect(port).register()).toMatchObject({
+      type: 'refused',
+      reason: 'bad-token',
+      message: expect.stringMatching(/this agent has none; start it with --token TOKEN/),
+    });
     expect(events.calls).toEqual([]);
     expect(await connect(port, { secret: joinToken.secret }).register()).toMatchObject({ type: 'welcome' });
     expect(events.calls).toEqual(['joined']);
