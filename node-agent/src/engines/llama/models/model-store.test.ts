@@ -165,9 +165,9 @@ test.each([
 test('entries of the index that make no sense are left out; none leads out of the folder', async () => {
   await writeFile(path.join(parent, 'outside.gguf'), makeModel('outside'));
   const entry = { name: 'a:latest', file: 'a.gguf', modifiedAt: '2026-01-01T00:00:00.000Z' };
-  const names_ = [entry, { ...entry, name: 7 }, 'x', { ...entry, name: 'out:latest', file: '../outside.gguf' }];
+  const entries = [entry, { ...entry, name: 7 }, 'x', { ...entry, name: 'out:latest', file: '../outside.gguf' }];
   const index = Buffer.from(
-    JSON.stringify({ version: 1, names: names_, digests: [null, { file: 'a.gguf', digest: 'no' }] }),
+    JSON.stringify({ version: 1, names: entries, digests: [null, { file: 'a.gguf', digest: 'no' }] }),
   );
   const store = await openWith({ 'a.gguf': makeModel('a'), 'index.json': index });
   expect(names(store)).toEqual(['a:latest']);

@@ -138,6 +138,7 @@ export class ModelStore implements AsyncDisposable {
   /** Gets a model; the lines are Ollama's. Aborting keeps what has come. @throws ClusterError */
   async *pull(request: { readonly name: string }, signal: AbortSignal): AsyncGenerator<PullProgress, void, undefined> {
     const { pulled, name } = yield* this.#pulls.pull(request.name, signal);
+    if (nameKey(request.name) !== nameKey(name)) yield { status: `naming it ${name}` };
     yield { status: 'writing manifest' };
     await this.#inTurn(() => this.#adopt(name, pulled));
     yield { status: 'success' };
@@ -195,7 +196,7 @@ export class ModelStore implements AsyncDisposable {
         this.#hashing = undefined;
       });
     } catch (cause) {
-      this.#problem = `the models folder ${this.folder} cannot be used: ${describeFileError(cause)}`;
+      this.#problem = toStoreError(this.folder, cause).message;
     }
   }
 
@@ -376,7 +377,8 @@ function isSame(a: Pick<FoundFile, 'sizeBytes' | 'changedMs'>, b: Pick<FoundFile
 }
 
 function toStoreError(folder: string, cause: unknown): ClusterError {
-  return new ClusterError('internal', `the models folder ${folder} cannot be written: ${describeFileError(cause)}`, {
+  if (cause instanceof ClusterError) return cause;
+  return new ClusterError('internal', `the models folder ${folder} cannot be used: ${describeFileError(cause)}`, {
     cause,
   });
 }

@@ -68,11 +68,10 @@ export class ModelPulls {
   ): AsyncGenerator<PullProgress, { pulled: PulledModel; name: string }, undefined> {
     const address = parsePullAddress(asked);
     const source = sourceOf(address);
+    const before = this.#running.get(source);
+    // One that was given up still closes its files.
+    if (before?.isOver === true) await before.ended();
     let shared = this.#running.get(source);
-    if (shared === undefined || shared.isOver) {
-      await shared?.ended();
-      shared = this.#running.get(source);
-    }
     if (shared === undefined || shared.isOver) {
       const started = new SharedPull((report, stop) => this.#bring(address, source, report, stop));
       this.#running.set(source, started);
@@ -85,7 +84,9 @@ export class ModelPulls {
   }
 
   /** Removes what a pull leaves when its files have been moved. */
-  async tidy({ folder }: PulledModel): Promise<void> {
+  async tidy({ folder, source }: PulledModel): Promise<void> {
+    // The next pull of the same has begun in that folder.
+    if (this.#running.has(source)) return;
     await rm(folder, { recursive: true, force: true });
   }
 
@@ -135,7 +136,7 @@ export class ModelPulls {
     await requireRoom(folder, known - (await sizeOf(folder)), options);
     const fetched: { file: RemoteFile; path: string; sha256: string | undefined }[] = [];
     for (const file of remote) {
-      const target = path.join(folder, file.name);
+      const target = path.join(folder, safeName(file.name));
       const onProgress = limited(options.limits.progressMs, (done, total) => report.line(toLine(file, done, total)));
       const { sha256 } = await downloadFile(file, target, { ...options, onProgress });
       const { size } = await stat(target);
@@ -205,12 +206,12 @@ function allParts(url: string): RemoteFile[] {
   const at = new URL(url);
   const { dir, base } = path.posix.parse(at.pathname);
   const split = splitOf(decodeURIComponent(base));
-  if (split === undefined) return [{ url, name: safeName(decodeURIComponent(base)) }];
+  if (split === undefined) return [{ url, name: decodeURIComponent(base) }];
   return Array.from({ length: split.count }, (_, index) => {
     const name = split.nameOf(index + 1);
     const part = new URL(at);
     part.pathname = path.posix.join(dir, encodeURIComponent(name));
-    return { url: part.href, name: safeName(name) };
+    return { url: part.href, name };
   });
 }
 

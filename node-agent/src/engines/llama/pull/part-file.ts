@@ -17,8 +17,8 @@ export interface ByteRange {
 }
 
 /**
- * A file that is being fetched: the bytes in `….part` and, in `….part.json`, which of them are there, so that the next pull
- * goes on where this one ended.
+ * A file that is being fetched, and beside it, in `….json`, which of its bytes are there, so that the next pull goes on where
+ * this one ended. It lies in a folder of its pull's own until it is complete.
  */
 export class PartFile {
   readonly path: string;

@@ -150,9 +150,9 @@ async function refuseStatus(response: Response, url: URL, hub: HubSettings): Pro
   }
   if (status === 404 || status === 410)
     throw new SourceFailure(`there is no ${where} (${status})`, { code: 'not-found' });
-  const isRetryable = status === 408 || status === 429 || status >= 500;
+  const passes = status === 408 || status === 429 || status >= 500;
   const why = status === 429 ? 'gets too many requests' : `answers with status ${status}`;
-  throw new SourceFailure(`${url.host} ${why}`, { isRetryable, retryAfterMs: retryAfter(response.headers) });
+  throw new SourceFailure(`${url.host} ${why}`, { isRetryable: passes, retryAfterMs: retryAfter(response.headers) });
 }
 
 function hubAdvice({ token }: HubSettings): string {
