@@ -63,7 +63,9 @@ export async function downloadFile(
     throw new SourceFailure(`${shown(file.url)} changes while it is fetched`);
   } catch (cause) {
     options.signal.throwIfAborted();
-    throw toPullError(cause, path.dirname(target));
+    // A disk that was filled to its end is given back: others need it, too.
+    if (isDiskFull(cause)) await PartFile.discard(target);
+    throw toPullError(cause);
   }
 }
 
@@ -73,13 +75,17 @@ export async function freeBytesOf(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-export function toPullError(cause: unknown, folder: string): ClusterError {
-  if (cause instanceof ClusterError) return cause;
-  if (cause instanceof SourceFailure) return new ClusterError(cause.code, cause.message, { cause });
-  return new ClusterError('internal', `${folder} cannot be written: ${describeFileError(cause)}`, { cause });
+function isDiskFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
 }
 
-/** @throws ClusterError in words when the disk has no room for so many bytes more */
+export function toPullError(cause: unknown): ClusterError {
+  if (cause instanceof ClusterError) return cause;
+  if (cause instanceof SourceFailure) return new ClusterError(cause.code, cause.message, { cause });
+  return new ClusterError('internal', `the models folder cannot be written: ${describeFileError(cause)}`, { cause });
+}
+
+/** @throws ClusterError in words when the folder's disk has no room for so many bytes more */
 export async function requireRoom(
   folder: string,
   bytes: number,
@@ -87,8 +93,8 @@ export async function requireRoom(
 ): Promise<void> {
   const free = await freeBytes(folder);
   if (free >= bytes + limits.reserveBytes) return;
-  const needed = `${inWords(bytes)} are still to come and ${inWords(limits.reserveBytes)} stay free`;
-  throw new ClusterError('internal', `the disk of ${folder} has only ${inWords(free)} left: ${needed}`);
+  const needed = `${inWords(bytes)} are still to come, and ${inWords(limits.reserveBytes)} must stay free`;
+  throw new ClusterError('internal', `the disk of the models folder has only ${inWords(free)} left: ${needed}`);
 }
 
 function inWords(bytes: number): string {

@@ -122,7 +122,7 @@ export class ModelPulls {
       return { digest, files, source, header: await readModel(files, source, checks), folder };
     } catch (cause) {
       signal.throwIfAborted();
-      throw toPullError(cause, folder);
+      throw toPullError(cause);
     }
   }
 

@@ -43,8 +43,7 @@ export class PartFile {
 
   /** Removes what is there of a file. */
   static async discard(path: string): Promise<void> {
-    await rm(statePath(path), { force: true });
-    await rm(path, { force: true });
+    for (const file of [statePath(path), `${statePath(path)}.new`, path]) await rm(file, { force: true });
   }
 
   get doneBytes(): number {
