@@ -46,7 +46,7 @@ export class ModelFolder implements AsyncDisposable {
       const file = path.join(folder.path, `${name}.gguf`);
       if (name === 'embedder') await writeFile(file, buildEmbeddingGguf({ name }));
       else if (name === 'talker') await writeScriptedGguf(file, { ...scripted, name });
-      else await writeScriptedGguf(file, { ...scripted, name, layers: 4, feedForward: 8_192 });
+      else await writeScriptedGguf(file, { ...scripted, name, layers: 2, feedForward: 4_096 });
     }
     await folder.store.rescan();
     return folder;
