@@ -47,6 +47,35 @@ describe('an orchestrator that is killed and started again', () => {
   });
 });
 
+describe('an orchestrator that is frozen and thaws', () => {
+  it('has its agents back, who noticed, and answers what was asked meanwhile', async () => {
+    const { cluster } = clients;
+    const { orchestrator } = cluster;
+    const lost = ['left', 'right'].map((name) => cluster.agent(name).output.split('Lost the orchestrator').length);
+    const load = new ClientLoad(clients.url, 2 * slots, askWords('words', 20));
+    await load.more(40);
+    orchestrator.signal('SIGSTOP');
+    // Nobody works for it any more once its agents have noticed.
+    await until(async () =>
+      ['left', 'right'].every((name, index) => {
+        return cluster.agent(name).output.split('Lost the orchestrator').length > (lost[index] ?? 0);
+      }),
+    );
+    for (const { requests } of clients.engines) await requests.until(() => requests.counters.active === 0);
+    const asked = Array.from({ length: slots }, (_, index) => askOnce(clients.url, askWords('words', 20)(index)));
+    orchestrator.signal('SIGCONT');
+    await cluster.ready(2);
+    // What came while it stood still was only held; of what ran then no client is told a lie.
+    expect(troubles(await Promise.all(asked))).toEqual([]);
+    const outcomes = await load.stop();
+    const broken = outcomes.filter(({ kind }) => kind !== 'complete');
+    expect(broken.filter(({ kind }) => kind !== 'error-event')).toEqual([]);
+    expect(broken.length).toBeLessThanOrEqual(2 * slots);
+    const after = await new ClientLoad(clients.url, 2 * slots, askWords('words', 20), 60).finish();
+    expect(troubles(after)).toEqual([]);
+  });
+});
+
 describe('an orchestrator that is told to end', () => {
   it('finishes what runs, refuses what comes, and exits in order', async () => {
     const { orchestrator } = clients.cluster;
