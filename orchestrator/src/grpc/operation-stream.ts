@@ -18,6 +18,7 @@ export class OperationStream {
   readonly #content: AsyncIterable<Uint8Array>;
   readonly #frames: AnswerQueue<OperationFrame>;
   #call: OperationCall | undefined;
+  #isCancelled = false;
   #isOver = false;
 
   constructor(request: OperationRequest, content: AsyncIterable<Uint8Array>) {
@@ -55,6 +56,7 @@ export class OperationStream {
   /** The reader gave up: the node is told, whatever it still says is dropped. */
   cancel(reason?: unknown): void {
     if (this.#isOver) return;
+    this.#isCancelled = true;
     this.#frames.fail(reason ?? new ClusterError('client-gone', 'the reader left'));
     this.#call?.write({ type: 'cancel' });
     if (this.#call === undefined) this.#isOver = true;
@@ -86,14 +88,18 @@ export class OperationStream {
     let broken = false;
     try {
       for await (const chunk of this.#content) {
-        for (let start = 0; start < chunk.byteLength && !this.#isOver; start += maxBodyPartBytes) {
+        for (let start = 0; start < chunk.byteLength && this.#wantsContent; start += maxBodyPartBytes) {
           await sendFrame(call, { type: 'content', bytes: chunk.subarray(start, start + maxBodyPartBytes) });
         }
-        if (this.#isOver) return;
+        if (!this.#wantsContent) return;
       }
     } catch {
       broken = true;
     }
-    if (!this.#isOver) call.write({ type: 'content-end', broken });
+    if (this.#wantsContent) call.write({ type: 'content-end', broken });
+  }
+
+  get #wantsContent(): boolean {
+    return !this.#isOver && !this.#isCancelled;
   }
 }

@@ -38,5 +38,6 @@ function toRequest({ name, bodyJson }: OperationRequest, content: AsyncIterable<
   const digest = toText(facts['digest']) ?? '';
   const path = `/api/blobs/${/^sha256[:-][0-9a-f]+$/.test(digest) ? digest : encodeURIComponent(digest)}`;
   if (name === 'blob-head') return { method: 'HEAD', path };
-  return { method: 'POST', path, body: content, contentLength: toCount(facts['size']) };
+  const contentLength = toCount(facts['size']);
+  return { method: 'POST', path, body: content, ...(contentLength === undefined ? {} : { contentLength }) };
 }

@@ -1,6 +1,6 @@
 import type { EngineHeaders } from '@waggle/shared/dialects/dialect.ts';
 
-/** Parts that follow one another and are all there, or a stream of known length. */
+/** Parts that follow one another and are all there, or a stream. */
 export type RequestBody = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 export function isStream(body: RequestBody): body is AsyncIterable<Uint8Array> {
@@ -15,7 +15,7 @@ export interface EngineRequest {
   readonly body?: RequestBody;
   /** Clusters it went through before the one the engine belongs to. */
   readonly hops?: string | undefined;
-  /** Known length of a body that is a stream. */
+  /** Length of a body that is a stream; absent where nobody knows it. */
   readonly contentLength?: number;
 }
 

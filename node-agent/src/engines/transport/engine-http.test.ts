@@ -86,6 +86,32 @@ describe('EngineHttp', () => {
     expect(server.sockets).toHaveLength(1);
   });
 
+  test('a body of unknown length goes in chunks, and without a last one where it breaks off', async () => {
+    const arrived = Promise.withResolvers<void>();
+    async function* body(broken: boolean): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('hello');
+      yield new Uint8Array(0);
+      yield Buffer.alloc(20, 'x');
+      if (!broken) return;
+      await arrived.promise;
+      throw new Error('the content broke off');
+    }
+    server.answer = (socket) => {
+      if (server.requests.at(-1)?.endsWith('0\r\n\r\n') === true) socket.write(whole('ok'));
+    };
+    const said = await askEngine(http, { method: 'POST', path: '/x', body: body(false) });
+    expect(said.body.toString()).toBe('ok');
+    const seen = server.requests.splice(0).join('');
+    server.answer = () => {
+      if (server.requests.join('').includes('xxxx')) arrived.resolve();
+    };
+    expect(seen).toMatch(/\r\ntransfer-encoding: chunked\r\n(?:.*\r\n)*\r\n5\r\nhello\r\n14\r\nx{20}\r\n0\r\n\r\n$/);
+    expect(seen).not.toContain('content-length');
+    const broken = askEngine(http, { method: 'POST', path: '/x', body: body(true) });
+    await expect(broken).rejects.toThrow('the content broke off');
+    expect(server.requests.join('')).not.toContain('\r\n0\r\n\r\n');
+  });
+
   test('a call has a connection of its own', async () => {
     server.answer = (socket, request) => {
       if (request === 2) for (const each of server.sockets) each.write(whole('x'));

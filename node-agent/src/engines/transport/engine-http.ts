@@ -1,7 +1,14 @@
 import type { EngineHeaders } from '@waggle/shared/dialects/dialect.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { toCallFailure } from './call-failure.ts';
-import { type CallFailure, type CallObserver, type EngineRequest, isStream, type RunningCall } from './engine-call.ts';
+import {
+  type CallFailure,
+  type CallObserver,
+  type EngineRequest,
+  isStream,
+  type RequestBody,
+  type RunningCall,
+} from './engine-call.ts';
 import { type ConnectionUser, type HttpAddress, HttpConnection } from './http-connection.ts';
 
 export interface EngineHttpOptions {
@@ -112,8 +119,10 @@ export class EngineHttp {
   #headOf({ method, path, body, hops, contentLength }: EngineRequest): string {
     const start = `${method} ${path} HTTP/1.1\r\n${hops === undefined ? this.#ownLines : this.#linesAfter(hops)}`;
     if (body === undefined) return `${start}\r\n`;
-    if (isStream(body))
-      return `${start}content-type: application/octet-stream\r\ncontent-length: ${contentLength ?? 0}\r\n\r\n`;
+    if (isStream(body)) {
+      const length = contentLength === undefined ? 'transfer-encoding: chunked' : `content-length: ${contentLength}`;
+      return `${start}content-type: application/octet-stream\r\n${length}\r\n\r\n`;
+    }
     return `${start}content-type: application/json\r\ncontent-length: ${lengthOf(body)}\r\n\r\n`;
   }
 
@@ -143,6 +152,23 @@ function lengthOf(parts: readonly Uint8Array[]): number {
   for (const part of parts) bytes += part.byteLength;
   return bytes;
 }
+
+function toSent({ body, contentLength }: EngineRequest): RequestBody | undefined {
+  return body !== undefined && isStream(body) && contentLength === undefined ? inChunks(body) : body;
+}
+
+/** HTTP's framing of a body whose length nobody knows. One that throws has no last chunk, so that the engine takes it for broken. */
+async function* inChunks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const bytes of body) {
+    if (bytes.byteLength === 0) continue;
+    yield Buffer.from(`${bytes.byteLength.toString(16)}\r\n`, 'latin1');
+    yield bytes;
+    yield lineEnd;
+  }
+  yield Buffer.from('0\r\n\r\n', 'latin1');
+}
+
+const lineEnd = Buffer.from('\r\n', 'latin1');
 
 /** What came from others must not end its line. */
 function toHopsLine(hops: string): string {
@@ -202,7 +228,7 @@ class Call implements RunningCall, ConnectionUser {
     this.#startedAt = this.#host.now();
     // What a new connection breaks over is not sent again.
     this.#request = connection.answered === 0 ? undefined : request;
-    connection.send(this.#host.headOf(request), body, method === 'HEAD', this);
+    connection.send(this.#host.headOf(request), toSent(request), method === 'HEAD', this);
     return this;
   }
 
