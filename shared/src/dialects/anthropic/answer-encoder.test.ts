@@ -65,6 +65,7 @@ test('thinking, text and a call, block by block', () => {
         model: 'm',
         content: [],
         container: null,
+        diagnostics: null,
         stop_reason: null,
         stop_sequence: null,
         stop_details: null,
@@ -98,7 +99,7 @@ test('thinking, text and a call, block by block', () => {
     { type: 'content_block_stop', index: 2 },
     {
       type: 'message_delta',
-      delta: { stop_reason: 'tool_use', stop_sequence: null, stop_details: null },
+      delta: { stop_reason: 'tool_use', stop_sequence: null, stop_details: null, container: null },
       usage,
     },
     { type: 'message_stop' },

@@ -83,7 +83,10 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
         const said = { stop_reason: toStopReason(event.finishReason, hasToolUse), stop_sequence: null };
         return (
           close() +
-          toEvent('message_delta', { delta: { ...said, stop_details: null }, usage: toDeltaUsage(event.usage) }) +
+          toEvent('message_delta', {
+            delta: { ...said, stop_details: null, container: null },
+            usage: toDeltaUsage(event.usage),
+          }) +
           toEvent('message_stop', {})
         );
       }
@@ -103,6 +106,7 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
       model: options.model,
       content,
       container: null,
+      diagnostics: null,
       stop_sequence: null,
       stop_details: null,
       ...rest,

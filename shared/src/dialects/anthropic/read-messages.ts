@@ -1,5 +1,6 @@
 import type { ChatMessage, ContentPart, ToolCall } from '../../chat/generation-request.ts';
 import type { JsonObject } from '../json-value.ts';
+import { toLaterSystem } from '../later-system.ts';
 import { needText, readFlag, readText, toFields, wrongField } from '../read-fields.ts';
 import { withoutAbsent } from '../without-absent.ts';
 import { joinTexts, readBlocks, readPart, readTextBlock, wrongBlock } from './read-content.ts';
@@ -24,6 +25,24 @@ export function readMessages(messages: readonly unknown[]): readonly ChatMessage
         throw wrongField(`${path}.role`, 'must be "user", "assistant" or "system"');
     }
   });
+}
+
+/** Turns of one side in a row are one turn, and what the system says later is part of the user's. */
+export function combineTurns(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = turns.at(-1);
+    const isLater = message.role === 'system' && last !== undefined && !(last.role === 'system' && turns.length === 1);
+    const turn = isLater ? { role: 'user', content: message.content.map(asLater) } : message;
+    const isSame = last?.role === turn.role && (turn.role === 'user' || turn.role === 'system');
+    if (isSame) turns[turns.length - 1] = { ...last, content: joinTexts([...last.content, ...turn.content]) };
+    else turns.push(turn);
+  }
+  return turns;
+}
+
+function asLater(part: ContentPart): ContentPart {
+  return part.type === 'text' ? { type: 'text', text: toLaterSystem(part.text) } : part;
 }
 
 /**

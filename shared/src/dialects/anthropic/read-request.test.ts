@@ -163,6 +163,28 @@ describe('a conversation', () => {
     ]);
   });
 
+  test('whose turns are combined, also with what the system says later', () => {
+    expect(
+      messages([
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Hi' },
+        { role: 'user', content: 'there' },
+        { role: 'system', content: 'It is late.' },
+        { role: 'assistant', content: 'Hello' },
+        { role: 'system', content: 'It is later.' },
+      ]),
+    ).toEqual([
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'Hi\nthere\n<system>\nIt is late.\n</system>' },
+      { role: 'assistant', content: 'Hello' },
+      { role: 'user', content: '<system>\nIt is later.\n</system>' },
+    ]);
+    expect(chat({ system: 'One.', messages: [{ role: 'system', content: 'Two.' }, user] })['messages']).toEqual([
+      { role: 'system', content: 'One.\nTwo.' },
+      { role: 'user', content: 'Hi' },
+    ]);
+  });
+
   test('without the line that differs with every request', () => {
     const system = [
       { type: 'text', text: 'x-anthropic-billing-header: v=1; cch=abcde;' },

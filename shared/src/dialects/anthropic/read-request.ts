@@ -22,7 +22,7 @@ import {
 import { unsupported } from '../unsupported.ts';
 import { withoutAbsent } from '../without-absent.ts';
 import { readBlocks } from './read-content.ts';
-import { readMessages, readSystem } from './read-messages.ts';
+import { combineTurns, readMessages, readSystem } from './read-messages.ts';
 
 export interface MessagesRequest {
   readonly chat: ChatRequest;
@@ -69,7 +69,7 @@ export function readMessagesRequest(body: unknown, { countsOnly }: { readonly co
       kind: 'chat',
       model,
       stream: readFlag(fields, 'stream') === true,
-      messages: system.length === 0 ? messages : [{ role: 'system', content: system }, ...messages],
+      messages: combineTurns(system.length === 0 ? messages : [{ role: 'system', content: system }, ...messages]),
       sampling: readSampling(fields, maxTokens),
       ...withoutAbsent({
         tools: readTools(fields),

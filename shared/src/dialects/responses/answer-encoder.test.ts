@@ -93,7 +93,7 @@ test('thinking, text and a call, item by item', () => {
     'completed',
   ]);
   expect(events[0]).toMatchObject({
-    response: { id: 'resp_k', object: 'response', created_at: 5, status: 'in_progress', output: [], usage: null },
+    response: { id: 'resp_k', object: 'response', created_at: 5, status: 'in_progress', output: [] },
   });
   expect(events[10]).toMatchObject({ item_id: 'msg_k1', output_index: 1, content_index: 0, delta: 'O', logprobs: [] });
   expect(events[12]).toMatchObject({ item_id: 'msg_k1', output_index: 1, content_index: 0, text: 'Ok' });

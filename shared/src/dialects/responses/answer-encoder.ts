@@ -65,7 +65,6 @@ export function createResponseEncoder(options: ResponseEncoderOptions): Response
       incomplete_details: null,
       ...echo,
       output: [...output],
-      usage: null,
       ...rest,
     };
   }
@@ -163,7 +162,7 @@ export function createResponseEncoder(options: ResponseEncoderOptions): Response
     const events =
       event('response.output_item.added', {
         output_index: output.length,
-        item: { ...item, status: 'in_progress', [field]: '' },
+        item: { ...item, ...(isCustom ? {} : { status: 'in_progress' }), [field]: '' },
       }) +
       event(`response.${name}.delta`, { ...at, delta: said }) +
       event(`response.${name}.done`, { ...at, ...(isCustom ? {} : { name: item['name'] }), [field]: said }) +

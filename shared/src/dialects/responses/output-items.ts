@@ -38,10 +38,15 @@ export function reasoningItem(thought: {
 export function callItem(call: ToolCall, tools: OwnTools, makeId: (prefix: string) => string): JsonObject {
   const tool = tools.get(call.name) ?? { kind: 'function', name: call.name };
   const id = makeId(tool.kind === 'custom' ? 'ctc' : 'fc');
-  const head = { id, status: 'completed', call_id: call.id ?? `call_${id}`, name: tool.name };
+  const head = { id, call_id: call.id ?? `call_${id}`, name: tool.name };
   const named = tool.namespace === undefined ? head : { ...head, namespace: tool.namespace };
   if (tool.kind === 'custom') return { ...named, type: 'custom_tool_call', input: toInput(call.arguments) };
-  return { ...named, type: 'function_call', arguments: call.arguments.trim() === '' ? '{}' : call.arguments };
+  return {
+    ...named,
+    type: 'function_call',
+    status: 'completed',
+    arguments: call.arguments.trim() === '' ? '{}' : call.arguments,
+  };
 }
 
 /** What a model gives a custom tool: the one member it was asked for, or all it said. */

@@ -1,4 +1,5 @@
 import { isFilled, isObject, type JsonObject } from '../json-value.ts';
+import { toLaterSystem } from '../later-system.ts';
 import { needText, readList, readText, toFields, wrongField } from '../read-fields.ts';
 import { unsupported } from '../unsupported.ts';
 import { toThinking } from './reasoning-item.ts';
@@ -92,7 +93,7 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
         const images = parts.filter((part) => part['type'] !== 'text');
         push({ role: 'tool', content: joinTexts(parts), tool_call_id: needText(item, 'call_id', path) });
         // Chat templates take images from users, few take them from tools.
-        if (images.length > 0) push({ role: 'user', content: images });
+        if (images.length > 0) pushUser(images);
         break;
       }
       default: {
@@ -110,20 +111,36 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
     return text === '' ? {} : { reasoning: text, reasoning_content: text };
   }
 
-  /** Templates want what the system says in one message at the beginning; `developer` is a name few of them know. */
+  /** Templates want one system message, at the beginning; `developer` is a role few of them know. */
   function pushAsked(item: JsonObject, path: string): void {
     const role = needText(item, 'role', path);
     if (role !== 'user' && role !== 'system' && role !== 'developer') {
       throw wrongField(`${path}.role`, 'must be "user", "assistant", "system" or "developer"');
     }
     const parts = readParts(item['content'], `${path}.content`);
-    const isText = parts.every((part) => part['type'] === 'text');
-    const content = isText ? joinTexts(parts) : [...parts];
     const [first, ...others] = messages;
-    const opens = role !== 'user' && others.length === 0 && first?.role === 'system';
-    if (opens && isText && typeof first.content === 'string') first.content += `\n\n${joinTexts(parts)}`;
-    else push({ role: role === 'user' ? role : 'system', content });
+    if (role !== 'user' && parts.some((part) => part['type'] !== 'text')) {
+      throw wrongField(`${path}.content`, 'must be text, where it is not of the user');
+    }
+    if (role === 'user') pushUser(parts);
+    else if (first === undefined) push({ role: 'system', content: joinTexts(parts) });
+    else if (first.role === 'system' && others.length === 0) first.content += `\n\n${joinTexts(parts)}`;
+    else pushUser([{ type: 'text', text: toLaterSystem(joinTexts(parts)) }]);
   }
+
+  /** Users who speak twice in a row are refused by many templates, too. */
+  function pushUser(parts: readonly JsonObject[]): void {
+    const last = messages.at(-1);
+    const before = last?.role === 'user' ? toParts(last.content) : [];
+    const all = [...before, ...parts];
+    const content = all.every((part) => part['type'] === 'text') ? joinTexts(all) : all;
+    if (last?.role === 'user') last.content = content;
+    else push({ role: 'user', content });
+  }
+}
+
+function toParts(content: Draft['content']): readonly JsonObject[] {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
 function joinTexts(parts: readonly JsonObject[]): string {

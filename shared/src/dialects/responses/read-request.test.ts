@@ -151,13 +151,13 @@ describe('items', () => {
           { role: 'developer', content: 'You code.' },
           { role: 'user', content: 'Hi' },
           { role: 'developer', content: 'Faster.' },
+          { role: 'user', content: 'now' },
         ],
         { instructions: 'Be brief.' },
       ),
     ).toEqual([
       { role: 'system', content: 'Be brief.\n\nYou code.' },
-      { role: 'user', content: 'Hi' },
-      { role: 'system', content: 'Faster.' },
+      { role: 'user', content: 'Hi\n<system>\nFaster.\n</system>\nnow' },
     ]);
   });
 
