@@ -39,8 +39,8 @@ export class ClusterResidency implements ModelResidency {
     const needs = facts.needs.filter((need) => neededToLoad.has(need));
     this.#refuseIncapable(facts, { ...resolved, needs });
     // A client that leaves does not stop the load: somebody else may wait for the same one.
-    const { numCtx, keepAliveSeconds } = facts;
-    await this.#scheduler.makeResident({ ...resolved, numCtx, keepAliveSeconds, needs });
+    const { numCtx, startOptions, keepAliveSeconds } = facts;
+    await this.#scheduler.makeResident({ ...resolved, numCtx, startOptions, keepAliveSeconds, needs });
     signal.throwIfAborted();
   }
 
@@ -70,7 +70,7 @@ export class ClusterResidency implements ModelResidency {
       const placement = this.#scheduler.placement(served);
       placement.keepUntil = 0;
       served.toldUntil = 0;
-      placement.pinnedCtx = undefined;
+      placement.forgetPins();
       placement.wasToldToGo = true;
       try {
         await served.engine.node.link?.unload({ engineId: served.engine.engineId, model: served.name, pins: {} });

@@ -1,6 +1,6 @@
 import { type AnswerBatch, batchKind, isCommitting } from '@waggle/shared/chat/answer-batch.ts';
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
-import type { JobEnd, JobHeader, Priority } from '@waggle/shared/cluster/job.ts';
+import type { JobEnd, Priority, StartOptions } from '@waggle/shared/cluster/job.ts';
 import type { Capability } from '@waggle/shared/cluster/model.ts';
 import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
@@ -12,6 +12,7 @@ import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts';
 import { judgeFailure, toFailureError, type Verdict } from './failure-policy.ts';
 import type { Answer, InferenceRequest } from './inference.ts';
 import type { InferenceDeps } from './inference-deps.ts';
+import { toJobHeader, toLine } from './job-header.ts';
 import { toMissingCapability } from './missing-capability.ts';
 import type { AttemptRecord, RequestRecord } from './request-record.ts';
 import type { ResolvedModel } from './resolve-model.ts';
@@ -46,6 +47,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   readonly promptTokens: number;
   readonly maxTokens: number | undefined;
   readonly numCtx: number | undefined;
+  readonly startOptions: StartOptions | undefined;
   readonly keepAliveSeconds: number | undefined;
   readonly needs: readonly Capability[];
   readonly stream: boolean;
@@ -100,6 +102,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.promptTokens = facts.promptTokens;
     this.maxTokens = facts.maxTokens;
     this.numCtx = facts.numCtx;
+    this.startOptions = facts.startOptions;
     this.keepAliveSeconds = facts.keepAliveSeconds;
     this.needs = facts.needs;
     this.stream = facts.stream;
@@ -140,7 +143,9 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.record.state = 'running';
     this.#deps.budget.attempted(this.#deps.clock.now());
     this.#attempt = new Attempt(this.#deps, placed, attemptRecord, this);
-    this.#attempt.start(this.#toHeader(placed), this.#request.body);
+    const remainingMs = this.deadlineAt === undefined ? undefined : this.deadlineAt - this.#deps.clock.now();
+    const header = toJobHeader(this.#request, { placed, attempt: this.record.attempts.length, remainingMs });
+    this.#attempt.start(header, this.#request.body);
   }
 
   lacks({ served }: ServedPlacement, need: Capability): ClusterError {
@@ -337,42 +342,10 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     return Math.min(streamBufferBytes, nodeBufferBytes / Math.max(1, this.#attempt?.placed.placement.busyLanes ?? 1));
   }
 
-  #toHeader(placed: Placed): JobHeader {
-    const { facts, traceparent, hops, requestId, answer, priority } = this.#request;
-    return {
-      jobId: this.jobId,
-      attempt: this.record.attempts.length,
-      requestId,
-      endpoint: facts.endpoint,
-      engineId: placed.placement.engineId,
-      model: placed.placement.model,
-      answerModel: facts.model,
-      stream: facts.stream,
-      answer,
-      priority,
-      pins: placed.pins,
-      hops,
-      ...(this.deadlineAt === undefined ? {} : { remainingMs: Math.max(0, this.deadlineAt - this.#deps.clock.now()) }),
-      ...(traceparent === undefined ? {} : { traceparent }),
-    };
-  }
-
   /** Milliseconds since the request was received. */
   #elapsed(): number {
     return this.#deps.clock.now() - this.#request.receivedAt;
   }
-}
-
-/** Jobs that any place takes or refuses alike share a line of the hold queue. */
-function toLine(
-  request: InferenceRequest,
-  resolved: Pick<ResolvedModel, 'targets' | 'onlyNode'>,
-  tried: Iterable<Placement>,
-): string {
-  const { needs, numCtx } = request.facts;
-  let line = `${resolved.targets.join('|')}@${resolved.onlyNode ?? ''}#${needs.join('+')}#${numCtx ?? ''}`;
-  for (const place of tried) line += `!${place.node}/${place.engineId}/${place.model}`;
-  return line;
 }
 
 function batchBytes(batch: AnswerBatch): number {

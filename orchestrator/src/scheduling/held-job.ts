@@ -57,16 +57,20 @@ export function triedAgainAt(job: HeldJob, now: number): number[] {
 
 /** The job, for the choice of a place other than this one, this moment. */
 export function toElsewhere(job: HeldJob, except: Placement): ChoosableJob {
-  const { promptTokens, maxTokens, numCtx, needs, stream, heldSince, onlyNode } = job;
+  const { promptTokens, maxTokens, numCtx, startOptions, needs, stream, heldSince, onlyNode } = job;
   const tried = new Map(job.tried).set(except, Number.POSITIVE_INFINITY);
-  return { promptTokens, maxTokens, numCtx, needs, stream, heldSince, tried, leaveBy: 0, onlyNode };
+  const residency = { numCtx, startOptions };
+  return { promptTokens, maxTokens, ...residency, needs, stream, heldSince, tried, leaveBy: 0, onlyNode };
 }
 
 /** What a client wants resident that generates nothing. */
-export type ResidentWish = Pick<HeldJob, 'targets' | 'onlyNode' | 'numCtx' | 'keepAliveSeconds' | 'needs'>;
+export type ResidentWish = Pick<
+  HeldJob,
+  'targets' | 'onlyNode' | 'numCtx' | 'startOptions' | 'keepAliveSeconds' | 'needs'
+>;
 
 /** The wish, for the choice of the place where that is cheapest. */
-export function toResident({ onlyNode, numCtx, needs }: ResidentWish, now: number): ChoosableJob {
+export function toResident({ onlyNode, numCtx, startOptions, needs }: ResidentWish, now: number): ChoosableJob {
   const nothing = { promptTokens: 0, maxTokens: 0, stream: false, tried: new Map<Placement, number>() };
-  return { ...nothing, numCtx, needs, heldSince: now, leaveBy: undefined, onlyNode };
+  return { ...nothing, numCtx, startOptions, needs, heldSince: now, leaveBy: undefined, onlyNode };
 }

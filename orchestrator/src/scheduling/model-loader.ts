@@ -2,6 +2,7 @@ import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-erro
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { findRoom } from './eviction.ts';
+import { neededCtx, type ResidentNeeds } from './placement.ts';
 import { ServedPlacement } from './served-placement.ts';
 import { keptMs, toPins } from './stay.ts';
 
@@ -22,29 +23,29 @@ export class ModelLoader {
   }
 
   /**
-   * Resolves when the model is resident, with at least `neededCtx` tokens of context if that is given. Who asks while a load is
-   * under way waits for that one. Rejects with a ClusterError.
+   * Resolves when the model is resident, with at least the context and with the start options that are needed. Who asks while a
+   * load is under way waits for that one, whatever it is for. Rejects with a ClusterError.
    */
-  load(placement: ServedPlacement, neededCtx: number | undefined, keepAliveSeconds?: number): Promise<void> {
+  load(placement: ServedPlacement, needs: ResidentNeeds, keepAliveSeconds?: number): Promise<void> {
     const underWay = this.#underWay.get(placement);
     if (underWay !== undefined) return underWay;
-    const loading = this.#load(placement, neededCtx, keepAliveSeconds).finally(() => this.#underWay.delete(placement));
+    const loading = this.#load(placement, needs, keepAliveSeconds).finally(() => this.#underWay.delete(placement));
     this.#underWay.set(placement, loading);
     return loading;
   }
 
-  async #load(
-    placement: ServedPlacement,
-    neededCtx: number | undefined,
-    keepAliveSeconds: number | undefined,
-  ): Promise<void> {
+  async #load(placement: ServedPlacement, needs: ResidentNeeds, keepAliveSeconds: number | undefined): Promise<void> {
     const { link } = placement.served.engine.node;
     if (link === undefined) throw new ClusterError('no-node', `node ${placement.node} has left`);
-    if (neededCtx !== undefined && neededCtx > (placement.pinnedCtx ?? placement.numCtx ?? 0))
-      placement.pinnedCtx = neededCtx;
+    const numCtx = neededCtx(placement, needs);
+    if (numCtx !== undefined && numCtx > (placement.pinnedCtx ?? placement.numCtx ?? 0)) placement.pinnedCtx = numCtx;
     const began = this.#clock.now();
     const facts = { node: placement.node, model: placement.model };
     const isCold = placement.modelState === 'cold';
+    // What clients asked for whose model is gone is not asked for again.
+    if (isCold) placement.startOptions = needs.startOptions;
+    else if (needs.startOptions !== undefined)
+      placement.startOptions = { ...placement.startOptions, ...needs.startOptions };
     const room = isCold ? findRoom(placement, began) : undefined;
     const victim = room?.inMs === 0 && room.victim instanceof ServedPlacement ? room.victim : undefined;
     const before = toStaying([...placement.neighbours()].filter((other) => other !== victim));
@@ -76,7 +77,7 @@ export class ModelLoader {
       this.#logger.info('model-loaded', { ...facts, ms: Math.round(ms) });
     } catch (thrown) {
       const error = toClusterError(thrown);
-      placement.pinnedCtx = undefined;
+      placement.forgetPins();
       placement.rates.learnFault(this.#clock.now());
       this.#logger.warn('model-load-failed', { ...facts, error: error.message });
       throw error;
@@ -131,7 +132,7 @@ function noteForgotten(loaded: ServedPlacement): void {
 
 /** An engine that refuses makes room by itself, or refuses the load. */
 async function unload(placement: ServedPlacement): Promise<void> {
-  placement.pinnedCtx = undefined;
+  placement.forgetPins();
   placement.wasToldToGo = true;
   const { link } = placement.served.engine.node;
   await link?.unload({ engineId: placement.engineId, model: placement.model, pins: {} }).catch(() => {});

@@ -1,3 +1,4 @@
+import type { StartOptions } from '@waggle/shared/cluster/job.ts';
 import type { Capability, ModelState } from '@waggle/shared/cluster/model.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
 import type { NodeState } from '../cluster/views.ts';
@@ -25,6 +26,8 @@ export interface Placement {
   readonly numCtx: number | undefined;
   /** Its engine was started with that context and cannot be told another. */
   readonly isCtxFixed: boolean;
+  /** It is, or would be, resident with these; true as well where its engine has no such options. */
+  hasStartOptions(options: StartOptions): boolean;
   /** Jobs of this model the engine takes at once. */
   readonly parallel: number;
   /** Jobs of this model that hold a lane. */
@@ -66,6 +69,8 @@ export interface ChoosableJob {
   readonly promptTokens: number;
   readonly maxTokens: number | undefined;
   readonly numCtx: number | undefined;
+  /** Options the model must be started with. */
+  readonly startOptions?: StartOptions | undefined;
   readonly needs: readonly Capability[];
   readonly stream: boolean;
   readonly heldSince: number;
@@ -83,15 +88,19 @@ export function neededCtx(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): 
   return place.contextLength === undefined ? job.numCtx : Math.min(job.numCtx, place.contextLength);
 }
 
-/** Resident, and with enough context for this job. */
-export function isHotFor(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): boolean {
+/** What a job asks of the way a model is resident. */
+export type ResidentNeeds = Pick<ChoosableJob, 'numCtx' | 'startOptions'>;
+
+/** Resident, with enough context for this job and started as it asks. */
+export function isHotFor(place: Placement, job: ResidentNeeds): boolean {
   if (place.modelState !== 'hot' || place.loadingSince !== undefined) return false;
+  if (job.startOptions !== undefined && !place.hasStartOptions(job.startOptions)) return false;
   const needed = neededCtx(place, job);
   return needed === undefined || place.numCtx === undefined || needed <= place.numCtx;
 }
 
 /** A job could start there this moment. */
-export function isBindable(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): boolean {
+export function isBindable(place: Placement, job: ResidentNeeds): boolean {
   const isFree = place.idleLanes > 0 && place.running.size + place.foreignJobs < place.parallel && !place.isYielding;
   return isFree && isHotFor(place, job);
 }

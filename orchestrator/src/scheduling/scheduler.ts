@@ -14,7 +14,7 @@ import { type HeldJob, type Placed, type ResidentWish, toElsewhere, toResident, 
 import { HoldQueue } from './hold-queue.ts';
 import { MatchPass } from './match-pass.ts';
 import { ModelLoader } from './model-loader.ts';
-import { isBindable, neededCtx, type Placement } from './placement.ts';
+import { isBindable, type Placement } from './placement.ts';
 import { countPassedOver, Placements } from './placements.ts';
 import { isSoonServed, preferredWaitMs, startsIn } from './preferred-model.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
@@ -172,7 +172,7 @@ export class Scheduler implements CapacityListener {
       if (!(place instanceof ServedPlacement)) continue;
       if (job.keepAliveSeconds !== undefined)
         place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
-      await this.#loader.load(place, neededCtx(place, job), job.keepAliveSeconds);
+      await this.#loader.load(place, job, job.keepAliveSeconds);
       return;
     }
     throw toNoPlaceError(job.targets[0] ?? 'it', excluded);
@@ -335,7 +335,7 @@ export class Scheduler implements CapacityListener {
   /** The job stays held and may still go elsewhere. */
   #load(placement: ServedPlacement, job: HeldJob): void {
     this.#loader
-      .load(placement, neededCtx(placement, job))
+      .load(placement, job)
       .catch((thrown: unknown) => {
         const error = toClusterError(thrown);
         const wasHeld = this.#queue.remove(job);

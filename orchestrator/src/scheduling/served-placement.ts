@@ -1,3 +1,4 @@
+import type { StartOptions } from '@waggle/shared/cluster/job.ts';
 import type { Capability, ModelReport, ModelState } from '@waggle/shared/cluster/model.ts';
 import type { Hardware } from '@waggle/shared/cluster/node.ts';
 import type { Roster } from '@waggle/shared/collections/roster.ts';
@@ -38,6 +39,8 @@ export class ServedPlacement implements Placement {
   loadingSince: number | undefined;
   /** Context the model is kept resident with; the largest any client asked for. */
   pinnedCtx: number | undefined;
+  /** Options it was started with because clients asked for them. */
+  startOptions: StartOptions | undefined;
   /** Until when its clients want it resident, on the scheduler's clock; infinite: for ever. */
   keepUntil = 0;
 
@@ -70,6 +73,12 @@ export class ServedPlacement implements Placement {
     if (this.#priors?.hardware !== hardware || this.#priors.sizeBytes !== sizeBytes)
       this.#priors = { hardware, sizeBytes, rates: toPriors(hardware, sizeBytes) };
     return this.#priors.rates;
+  }
+
+  /** It is resident no more as its clients asked for it. */
+  forgetPins(): void {
+    this.pinnedCtx = undefined;
+    this.startOptions = undefined;
   }
 
   /** The engine answered a load command; its report may say so only later. */
@@ -130,7 +139,13 @@ export class ServedPlacement implements Placement {
 
   get isCtxFixed(): boolean {
     const { kind } = this.served.engine.report;
-    return kind !== 'ollama' && kind !== 'lm-studio';
+    return kind !== 'ollama' && kind !== 'lm-studio' && kind !== 'builtin';
+  }
+
+  hasStartOptions(options: StartOptions): boolean {
+    if (this.served.engine.report.kind !== 'ollama') return true;
+    for (const name in options) if (this.startOptions?.[name] !== options[name]) return false;
+    return true;
   }
 
   get parallel(): number {

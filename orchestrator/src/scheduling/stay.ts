@@ -29,6 +29,12 @@ export function toKeepUntil(keepAliveSeconds: number, now: number): number {
 export function toPins(placement: ServedPlacement, now: number, asked: number | undefined): JobPins {
   const keepAliveSeconds = toKeepAlive(placement, now, asked);
   const numCtx = placement.pinnedCtx ?? placement.numCtx;
+  const { startOptions } = placement;
+  if (startOptions !== undefined) return { ...toPlainPins(keepAliveSeconds, numCtx), startOptions };
+  return toPlainPins(keepAliveSeconds, numCtx);
+}
+
+function toPlainPins(keepAliveSeconds: number | undefined, numCtx: number | undefined): JobPins {
   if (keepAliveSeconds === undefined) return numCtx === undefined ? noPins : { numCtx };
   return numCtx === undefined ? { keepAliveSeconds } : { keepAliveSeconds, numCtx };
 }

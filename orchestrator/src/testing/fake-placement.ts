@@ -44,6 +44,7 @@ export function toPlacement(node: string, facts: PlacementFacts = {}): Placement
     contextLength: undefined,
     numCtx: undefined,
     isCtxFixed: false,
+    hasStartOptions: () => true,
     parallel: 1,
     running: Object.assign([...running], { size: running.length }),
     foreignJobs: 0,

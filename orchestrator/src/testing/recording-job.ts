@@ -1,4 +1,4 @@
-import type { Priority } from '@waggle/shared/cluster/job.ts';
+import type { Priority, StartOptions } from '@waggle/shared/cluster/job.ts';
 import type { Capability } from '@waggle/shared/cluster/model.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { HeldJob, Placed } from '../scheduling/held-job.ts';
@@ -6,7 +6,9 @@ import type { Placement } from '../scheduling/placement.ts';
 import type { ServedPlacement } from '../scheduling/served-placement.ts';
 
 type Facts = Partial<Pick<RecordingJob, 'line' | 'targets' | 'model' | 'heldSince' | 'priority' | 'isEmbedding'>> &
-  Partial<Pick<RecordingJob, 'bodyBytes' | 'promptTokens' | 'maxTokens' | 'numCtx' | 'keepAliveSeconds'>> &
+  Partial<
+    Pick<RecordingJob, 'bodyBytes' | 'promptTokens' | 'maxTokens' | 'numCtx' | 'startOptions' | 'keepAliveSeconds'>
+  > &
   Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt' | 'group'>>;
 
 /** A held job that only notes what became of it. */
@@ -23,6 +25,7 @@ export class RecordingJob implements HeldJob {
   promptTokens = 20;
   maxTokens: number | undefined;
   numCtx: number | undefined;
+  startOptions: StartOptions | undefined;
   keepAliveSeconds: number | undefined;
   needs: readonly Capability[] = [];
   stream = true;

@@ -37,7 +37,11 @@ export interface JobPins {
   readonly numCtx?: number;
   /** Ollama's keep_alive in seconds; negative: for ever. */
   readonly keepAliveSeconds?: number;
+  readonly startOptions?: StartOptions;
 }
+
+/** Options Ollama starts a model with, by their names there (`num_thread`): with others, or without them, it loads the model again. */
+export type StartOptions = Readonly<Record<string, number | boolean>>;
 
 /** Why a node gives a job back without having begun it. */
 export type DeclineReason = 'draining' | 'no-slot' | 'foreign-load' | 'unknown-engine' | 'busy-lane';

@@ -1,4 +1,5 @@
 import type { EndpointName } from '../chat/endpoints.ts';
+import type { StartOptions } from '../cluster/job.ts';
 import type { Capability } from '../cluster/model.ts';
 
 /** What scheduling must know of a request; read from the parsed body once, at the edge. */
@@ -17,6 +18,8 @@ export interface RequestFacts {
   readonly maxTokens?: number;
   /** Context length the client asked for. */
   readonly numCtx?: number;
+  /** Options it asked a model to be started with. */
+  readonly startOptions?: StartOptions;
   /** The client's keep_alive in seconds; negative: for ever. */
   readonly keepAliveSeconds?: number;
   /** Texts to embed; 1 for everything else. */

@@ -1,6 +1,15 @@
 import type { Timings, Usage } from '../chat/chat-event.ts';
 import type { EndpointName } from '../chat/endpoints.ts';
-import type { DeclineReason, FailureCause, JobEnd, JobFailure, JobPins, Priority } from '../cluster/job.ts';
+import type {
+  DeclineReason,
+  FailureCause,
+  JobEnd,
+  JobFailure,
+  JobPins,
+  Priority,
+  StartOptions,
+} from '../cluster/job.ts';
+import { parseObject } from '../dialects/json-value.ts';
 import { isErrorCode } from '../errors/error-codes.ts';
 import { toCount, toOptionalCount } from './counts.ts';
 import * as wire from './generated/waggle/v1/job.ts';
@@ -64,15 +73,29 @@ const fromWireOutcome = (outcome: number): JobEnd['outcome'] => outcomesByNumber
 
 export function fromWirePins(pins: wire.JobPins | undefined): JobPins {
   if (pins === undefined) return {};
-  const { numCtx, keepAliveSeconds } = pins;
+  const { numCtx, keepAliveSeconds, startOptions } = pins;
   return {
     ...(numCtx === undefined ? {} : { numCtx }),
     ...(keepAliveSeconds === undefined ? {} : { keepAliveSeconds }),
+    ...(startOptions === undefined ? {} : { startOptions: fromWireOptions(startOptions) }),
   };
 }
 
-export function toWirePins({ numCtx, keepAliveSeconds }: JobPins): wire.JobPins {
-  return { numCtx: toOptionalCount(numCtx), keepAliveSeconds };
+export function toWirePins({ numCtx, keepAliveSeconds, startOptions }: JobPins): wire.JobPins {
+  return {
+    numCtx: toOptionalCount(numCtx),
+    keepAliveSeconds,
+    startOptions: startOptions && toWireOptions(startOptions),
+  };
+}
+
+export const toWireOptions = (options: StartOptions): string => JSON.stringify(options);
+
+function fromWireOptions(text: string): StartOptions {
+  const options: Record<string, number | boolean> = {};
+  for (const [name, value] of Object.entries(parseObject(text) ?? {}))
+    if (typeof value === 'number' || typeof value === 'boolean') options[name] = value;
+  return options;
 }
 
 export function fromWireEnd({ outcome, failure, usage, timings, estimated }: wire.JobEnd): JobEnd {

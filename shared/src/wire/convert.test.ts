@@ -76,7 +76,11 @@ const ups: readonly ControlUp[] = [
   { type: 'unknown' },
 ];
 
-const command = { engineId: 'e1', model: 'm', pins: { numCtx: 8192, keepAliveSeconds: -1 } };
+const command = {
+  engineId: 'e1',
+  model: 'm',
+  pins: { numCtx: 8192, keepAliveSeconds: -1, startOptions: { num_gpu: -1 } },
+};
 const downs: readonly ControlDown[] = [
   { type: 'hello', protocol: { major: 1, minor: 3 }, clusterId: 'c', version: '0.1.0', nonce },
   { type: 'welcome', epoch: 3, proof: nonce, sessionId: 's', lanesPerNode: 1024, heartbeatMs: 500 },

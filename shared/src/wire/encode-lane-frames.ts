@@ -1,6 +1,6 @@
 import type { Timings, Usage } from '../chat/chat-event.ts';
-import type { DeclineReason, JobEnd, JobFailure, JobHeader } from '../cluster/job.ts';
-import { toWireDecline, toWireEndpoint, toWireOutcome, toWirePriority } from './convert-job.ts';
+import type { DeclineReason, JobEnd, JobFailure, JobHeader, JobPins } from '../cluster/job.ts';
+import { toWireDecline, toWireEndpoint, toWireOptions, toWireOutcome, toWirePriority } from './convert-job.ts';
 import { FrameWriter, maxTextBytes } from './frame-writer.ts';
 import { joinedPayloadMinBytes, joinFrame } from './joined-frame.ts';
 
@@ -22,6 +22,8 @@ export function encodeBind(job: number, header: JobHeader, bodyBytes: number, fi
   let textBytes = maxTextBytes(jobId) + maxTextBytes(requestId) + maxTextBytes(model) + maxTextBytes(answerModel);
   if (traceparent !== undefined) textBytes += maxTextBytes(traceparent);
   if (hops !== undefined) textBytes += maxTextBytes(hops);
+  const longPins = pins.startOptions === undefined ? undefined : encodePins(pins);
+  if (longPins !== undefined) textBytes += longPins.byteLength;
   const head = new FrameWriter(fixedBytes + textBytes);
   head.string(10, jobId);
   head.uint(16, header.attempt);
@@ -34,10 +36,13 @@ export function encodeBind(job: number, header: JobHeader, bodyBytes: number, fi
   if (header.priority !== 'normal') head.uint(72, toWirePriority(header.priority));
   if (header.remainingMs !== undefined) head.double(81, header.remainingMs);
   if (traceparent !== undefined) head.string(90, traceparent);
-  const start = head.beginShort(98);
-  if (pins.numCtx !== undefined) head.uint(8, pins.numCtx);
-  if (pins.keepAliveSeconds !== undefined) head.double(17, pins.keepAliveSeconds);
-  head.endShort(start);
+  if (longPins !== undefined) {
+    head.bytes(98, longPins);
+  } else {
+    const start = head.beginShort(98);
+    writePins(head, pins);
+    head.endShort(start);
+  }
   head.uint(104, bodyBytes);
   if (hops !== undefined) head.string(114, hops);
   const headBytes = head.finish();
@@ -46,6 +51,20 @@ export function encodeBind(job: number, header: JobHeader, bodyBytes: number, fi
   frame.uint(8, job);
   frame.bytes(26, headBytes);
   return firstPart.byteLength === 0 ? frame.finish() : finishWith(frame, 34, firstPart);
+}
+
+function writePins(head: FrameWriter, { numCtx, keepAliveSeconds }: JobPins): void {
+  if (numCtx !== undefined) head.uint(8, numCtx);
+  if (keepAliveSeconds !== undefined) head.double(17, keepAliveSeconds);
+}
+
+/** Seldom needed, and longer than a short message may be. */
+function encodePins(pins: JobPins): Buffer {
+  const options = toWireOptions(pins.startOptions ?? {});
+  const message = new FrameWriter(fixedBytes + maxTextBytes(options));
+  writePins(message, pins);
+  message.string(26, options);
+  return message.finish();
 }
 
 export function encodeBodyPart(job: number, part: Uint8Array): Buffer {

@@ -40,7 +40,13 @@ const headers: fc.Arbitrary<JobHeader> = fc
     remainingMs: optional(ms),
     traceparent: optional(text),
     hops: optional(text),
-    pins: fc.record({ numCtx: optional(count), keepAliveSeconds: optional(fc.double({ noNaN: true })) }).map(present),
+    pins: fc
+      .record({
+        numCtx: optional(count),
+        keepAliveSeconds: optional(fc.double({ noNaN: true })),
+        startOptions: optional(fc.dictionary(text, fc.oneof(fc.integer(), fc.boolean()), { noNullPrototype: true })),
+      })
+      .map(present),
   })
   .map((header) => present(header) as JobHeader);
 

@@ -20,7 +20,8 @@ export class OllamaResidency {
   async load({ model, pins }: ModelCommand, signal: AbortSignal): Promise<void> {
     const body: Record<string, unknown> = { model, stream: false };
     if (pins.keepAliveSeconds !== undefined) body['keep_alive'] = pins.keepAliveSeconds;
-    if (pins.numCtx !== undefined) body['options'] = { num_ctx: pins.numCtx };
+    const { numCtx, startOptions } = pins;
+    if (numCtx !== undefined || startOptions !== undefined) body['options'] = { num_ctx: numCtx, ...startOptions };
     this.loading.add(model);
     try {
       await this.#ask('ollama.generate', body, signal).catch(async (thrown: unknown) => {

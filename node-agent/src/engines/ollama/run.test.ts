@@ -47,6 +47,16 @@ describe('toOllamaJob', () => {
     });
   });
 
+  test('writes the options over it that the model was started with', () => {
+    const body = { model: 'm', messages, options: { num_thread: 8, num_gpu: 1, seed: 7 } };
+    const pins = { numCtx: 4096, startOptions: { num_thread: 1, use_mmap: false } };
+    const options = { num_gpu: 1, seed: 7, num_thread: 1, use_mmap: false, num_ctx: 4096 };
+    expect(toBody(body, { pins })).toMatchObject({ options });
+    expect(toBody({ model: 'm', messages }, { pins: { startOptions: { num_thread: 1 } } })).toMatchObject({
+      options: { num_thread: 1 },
+    });
+  });
+
   test('what is not to be changed goes on as it came, to the byte', () => {
     const body = ' {"model":"m", "messages":[{"role":"user","content":"\\u00fc"}],\n"stream":true ,"unknown":1e0}';
     const { body: parts } = toOllamaJob(toHeader(), Buffer.from(body), '');

@@ -39,16 +39,18 @@ export function toOllamaJob(job: JobHeader, body: Uint8Array, pathPrefix: string
 const pinnedMembers = ['model', 'name', 'keep_alive', 'options', 'stream'];
 
 /**
- * Another num_ctx, or none, would make Ollama load the model again; so the pins are written over whatever the client sent. Without a
+ * Another num_ctx or num_thread, or none, would make Ollama load the model again; so the pins are written over whatever the client sent. Without a
  * keep_alive it keeps the model as long as it was told last, which is what its owner wants who pins none.
  */
 function toPinned({ pins, endpoint, stream }: JobHeader, model: string, options: unknown): Record<string, unknown> {
-  const { numCtx, keepAliveSeconds } = pins;
+  const { numCtx, startOptions, keepAliveSeconds } = pins;
   return {
     model,
     name: undefined,
     keep_alive: keepAliveSeconds,
-    ...(numCtx === undefined ? {} : { options: { ...toObject(options), num_ctx: numCtx } }),
+    ...(numCtx === undefined && startOptions === undefined
+      ? {}
+      : { options: { ...toObject(options), ...startOptions, ...(numCtx === undefined ? {} : { num_ctx: numCtx }) } }),
     ...(endpoints[endpoint].kind === 'embedding' ? {} : { stream }),
   };
 }

@@ -92,6 +92,12 @@ describe('facts', () => {
       { messages: user, options: { num_predict: 7, num_ctx: 2048 } },
       { maxTokens: 7, numCtx: 2048 },
     ],
+    [
+      'options that a model is started with',
+      'ollama.chat',
+      { messages: user, options: { num_thread: 2.5, num_gpu: -1, use_mmap: false, num_batch: null, seed: 1 } },
+      { startOptions: { num_thread: 2, num_gpu: -1, use_mmap: false } },
+    ],
     ['tools', 'ollama.chat', { messages: user, tools: [{}] }, { needs: ['completion', 'tools'] }],
     ['no tools', 'ollama.chat', { messages: user, tools: [] }, { needs: ['completion'] }],
     ['thinking', 'ollama.chat', { messages: user, think: 'low' }, { needs: ['completion', 'thinking'] }],

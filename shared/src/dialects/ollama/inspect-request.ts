@@ -1,4 +1,5 @@
 import type { EndpointName } from '../../chat/endpoints.ts';
+import type { StartOptions } from '../../cluster/job.ts';
 import type { Capability } from '../../cluster/model.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import { checkFlag, checkInteger, checkNumber, checkText, wrongBody, wrongType } from '../go-json.ts';
@@ -6,7 +7,7 @@ import { isFilled, isNamed, isObject, type JsonObject } from '../json-value.ts';
 import { countCharacters, imageTokens, toTokens } from '../prompt-size.ts';
 import type { RequestFacts } from '../request-facts.ts';
 import { checkFormat, checkTopLogprobs, readKeepAlive, readThink } from './field-values.ts';
-import { checkOptions } from './options.ts';
+import { checkOptions, readStartOptions } from './options.ts';
 
 const mapType = 'map[string]interface {}';
 const empty: JsonObject = {};
@@ -195,6 +196,7 @@ interface CommonFacts {
   readonly keepAliveSeconds: number | undefined;
   readonly maxTokens: number | undefined;
   readonly numCtx: number | undefined;
+  readonly startOptions: StartOptions | undefined;
   readonly thinks: boolean;
 }
 
@@ -205,11 +207,13 @@ function inspectCommon(body: JsonObject, struct: string): CommonFacts {
   const keepAliveSeconds = readKeepAlive(body['keep_alive']);
   let maxTokens: number | undefined;
   let numCtx: number | undefined;
+  let startOptions: StartOptions | undefined;
   if (options !== undefined && options !== null) {
     if (!isObject(options)) throw wrongType(options, `${struct}.options`, mapType);
     checkOptions(options, `${struct}.options`);
     maxTokens = positive(options['num_predict']);
     numCtx = positive(options['num_ctx']);
+    startOptions = readStartOptions(options);
   }
   let thinks = false;
   if (struct === 'ChatRequest' || struct === 'GenerateRequest') {
@@ -222,7 +226,7 @@ function inspectCommon(body: JsonObject, struct: string): CommonFacts {
     checkInteger(body['top_logprobs'], `${struct}.top_logprobs`);
     checkTopLogprobs(body['top_logprobs']);
   }
-  return { keepAliveSeconds, maxTokens, numCtx, thinks };
+  return { keepAliveSeconds, maxTokens, numCtx, startOptions, thinks };
 }
 
 interface OwnFacts {
@@ -234,7 +238,7 @@ interface OwnFacts {
 }
 
 function toFacts(endpoint: EndpointName, model: string, common: CommonFacts, own: OwnFacts): RequestFacts {
-  const { keepAliveSeconds, maxTokens, numCtx } = common;
+  const { keepAliveSeconds, maxTokens, numCtx, startOptions } = common;
   const { stream, isEmpty, needs, promptTokens, inputs } = own;
   return {
     endpoint,
@@ -245,6 +249,7 @@ function toFacts(endpoint: EndpointName, model: string, common: CommonFacts, own
     promptTokens,
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(numCtx === undefined ? {} : { numCtx }),
+    ...(startOptions === undefined ? {} : { startOptions }),
     ...(keepAliveSeconds === undefined ? {} : { keepAliveSeconds }),
     inputs,
     includeUsage: false,

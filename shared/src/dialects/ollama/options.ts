@@ -1,3 +1,4 @@
+import type { StartOptions } from '../../cluster/job.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import { checkNumber } from '../go-json.ts';
 
@@ -26,7 +27,7 @@ const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | '
 };
 
 /** Options the runner is started with as 32-bit integers: it ends at once with more, and takes its model along. */
-const startOptions: ReadonlySet<string> = new Set(['num_batch', 'num_gpu', 'main_gpu', 'num_thread']);
+const startIntegers: ReadonlySet<string> = new Set(['num_batch', 'num_gpu', 'main_gpu', 'num_thread']);
 const mostInt32 = 2 ** 31 - 1;
 
 /** Throws `bad-request` with Ollama's text for an option of the wrong type. A fraction where an integer belongs is cut off there. */
@@ -38,7 +39,7 @@ export function checkOptions(options: Readonly<Record<string, unknown>>, place: 
     const type = Object.hasOwn(optionTypes, name) ? optionTypes[name] : undefined;
     if (type === undefined) continue;
     if (isOfType(value, type)) {
-      if (typeof value === 'number' && value > mostInt32 && startOptions.has(name)) throw tooLarge(name);
+      if (typeof value === 'number' && value > mostInt32 && startIntegers.has(name)) throw tooLarge(name);
       continue;
     }
     const isMixed = type === 'array' && Array.isArray(value);
@@ -48,6 +49,17 @@ export function checkOptions(options: Readonly<Record<string, unknown>>, place: 
       { details: { param: `options.${name}` } },
     );
   }
+}
+
+/** Of checked options those that a model is started with, num_ctx apart; undefined: none. */
+export function readStartOptions(options: Readonly<Record<string, unknown>>): StartOptions | undefined {
+  let found: Record<string, number | boolean> | undefined;
+  for (const name in options) {
+    const value = options[name];
+    if (typeof value === 'number' && startIntegers.has(name)) (found ??= {})[name] = Math.trunc(value);
+    else if (typeof value === 'boolean' && name === 'use_mmap') (found ??= {})[name] = value;
+  }
+  return found;
 }
 
 function isOfType(value: unknown, type: 'integer' | 'float32' | 'boolean' | 'array'): boolean {

@@ -25,7 +25,7 @@ export function describeJobs(toBench: () => LinkBench): void {
       priority: 'low',
       remainingMs: 1234.5,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-      pins: { numCtx: 131_072, keepAliveSeconds: -1 },
+      pins: { numCtx: 131_072, keepAliveSeconds: -1, startOptions: { num_thread: 1, use_mmap: false } },
     };
     const end: JobEnd = {
       outcome: 'done',

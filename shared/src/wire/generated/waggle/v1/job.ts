@@ -121,7 +121,11 @@ export interface JobPins {
     | number
     | undefined;
   /** Seconds; negative: for ever. */
-  keepAliveSeconds?: number | undefined;
+  keepAliveSeconds?:
+    | number
+    | undefined;
+  /** Options that Ollama starts a model with, as a JSON object. */
+  startOptions?: string | undefined;
 }
 
 /** Said once, when the engine has stopped and the slot is free again. */
@@ -366,7 +370,7 @@ export const JobHeader: MessageFns<JobHeader> = {
 };
 
 function createBaseJobPins(): JobPins {
-  return { numCtx: undefined, keepAliveSeconds: undefined };
+  return { numCtx: undefined, keepAliveSeconds: undefined, startOptions: undefined };
 }
 
 export const JobPins: MessageFns<JobPins> = {
@@ -376,6 +380,9 @@ export const JobPins: MessageFns<JobPins> = {
     }
     if (message.keepAliveSeconds !== undefined) {
       writer.uint32(17).double(message.keepAliveSeconds);
+    }
+    if (message.startOptions !== undefined) {
+      writer.uint32(26).string(message.startOptions);
     }
     return writer;
   },
@@ -407,6 +414,14 @@ export const JobPins: MessageFns<JobPins> = {
             }
 
             message.keepAliveSeconds = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startOptions = reader.string();
             continue;
           }
         }
