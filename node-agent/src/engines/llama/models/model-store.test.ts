@@ -9,6 +9,7 @@ import {
   rm,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -71,6 +72,11 @@ test('where there is no model there is hello, and it goes with the first real on
   expect(await readdir(folder)).not.toContain('.hello.gguf');
   await store.delete('mine');
   expect(names(store)).toEqual(['hello:latest']);
+  await store.close();
+  // A real model that came while nobody was looking.
+  await writeFile(path.join(folder, 'next.gguf'), makeModel('next'));
+  expect(names(await openStore())).toEqual(['next:latest']);
+  expect(await readdir(folder)).not.toContain('.hello.gguf');
 });
 
 test('files put there by hand are found, with all their parts, and their hash is made in the background', async () => {
@@ -121,6 +127,22 @@ test('a file that is still being copied is not offered until it is complete', as
   expect(names(store)).toEqual(['hello:latest']);
 });
 
+test('a file that is no model is not read again until it changes', async () => {
+  const model = makeModel('a');
+  await mkdir(folder);
+  const file = path.join(folder, 'a.gguf');
+  await writeFile(file, Buffer.alloc(model.length));
+  await utimes(file, 1_000, 1_000);
+  const store = await openStore();
+  await writeFile(file, model);
+  await utimes(file, 1_000, 1_000);
+  await store.rescan();
+  expect(names(store)).toEqual(['hello:latest']);
+  await utimes(file, 1_000, 2_000);
+  await store.rescan();
+  expect(names(store)).toEqual(['a:latest']);
+});
+
 test('what is taken away by hand is gone, and its name with it', async () => {
   const store = await openWith({ 'a.gguf': makeModel('a'), 'b.gguf': makeModel('b') });
   await rename(path.join(folder, 'a.gguf'), path.join(parent, 'a.gguf'));
@@ -158,6 +180,9 @@ test.each([
   const store = await openWith({ 'a.gguf': makeModel('a'), 'index.json': Buffer.from(text) });
   expect(names(store)).toEqual(['a:latest']);
   expect(store.problem).toMatch(/index\.json was damaged and is put aside/);
+  // Whoever looks later shall see it, too.
+  await store.rescan();
+  expect(store.problem).toMatch(/index\.json was damaged/);
   expect(await readFile(path.join(folder, 'index.json.damaged'), 'utf8')).toBe(text);
   expect(JSON.parse(await readFile(path.join(folder, 'index.json'), 'utf8'))).toMatchObject({ version: 1 });
 });

@@ -7,9 +7,9 @@ import { writeHello } from '../hello/hello-file.ts';
 import { ModelPulls, type PulledModel, type PullProgress, type PullSettings } from '../pull/model-pulls.ts';
 import { FileChecks } from './file-checks.ts';
 import { type FoundFile, findModelFiles } from './found-files.ts';
-import { type GgufHeader, isLanguageModel } from './gguf-header.ts';
-import { combineDigests } from './model-digest.ts';
-import { type IndexedDigest, type IndexedName, readModelIndex, writeModelIndex } from './model-index.ts';
+import type { GgufHeader } from './gguf-header.ts';
+import { type KnownFile, KnownFiles } from './known-files.ts';
+import { type IndexedName, readModelIndex, writeModelIndex } from './model-index.ts';
 import { canonicalName, nameKey, nameOfFile } from './model-name.ts';
 
 /** A name and the file it stands for. */
@@ -39,13 +39,6 @@ export interface ModelStoreOptions {
   readonly onChange?: () => void;
 }
 
-/** What is known of a model's file. */
-interface KnownFile extends FoundFile {
-  readonly header: GgufHeader;
-  /** Empty until it is known. */
-  digest: string;
-}
-
 const helloFile = '.hello.gguf';
 
 /**
@@ -59,11 +52,12 @@ export class ModelStore implements AsyncDisposable {
   readonly #pulls: ModelPulls;
   readonly #stop = new AbortController();
   readonly #names = new Map<string, IndexedName>();
-  readonly #files = new Map<string, KnownFile>();
-  #digests: readonly IndexedDigest[] = [];
+  readonly #files: KnownFiles;
   #isIndexRead = false;
   #hello: StoredModel | undefined;
+  /** Of the last scan. */
   #problem: string | undefined;
+  #indexProblem: string | undefined;
   /** The last of the changes that wait for one another. */
   #last: Promise<unknown> = Promise.resolve();
   #nextScan: Promise<void> | undefined;
@@ -73,17 +67,18 @@ export class ModelStore implements AsyncDisposable {
   constructor(options: ModelStoreOptions) {
     this.folder = options.folder;
     this.#onChange = options.onChange ?? (() => {});
+    this.#files = new KnownFiles(options.folder, this.#checks);
     this.#pulls = new ModelPulls({
       folder: path.join(options.folder, '.pulls'),
       settings: options.pulls,
       checks: this.#checks,
-      knows: (digest) => this.#fileOf(digest) !== undefined,
+      knows: (digest) => this.#files.ofDigest(digest) !== undefined,
     });
   }
 
   /** A sentence about the folder that its owner should read. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#problem ?? this.#indexProblem;
   }
 
   /** Newest first. Where there is no model at all, the scripted `hello`. */
@@ -115,7 +110,7 @@ export class ModelStore implements AsyncDisposable {
   copy(from: string, to: string): Promise<boolean> {
     return this.#inTurn(async () => {
       const model = this.#names.get(nameKey(from));
-      if (model === undefined || !this.#files.has(model.file)) return false;
+      if (model === undefined || this.#files.get(model.file) === undefined) return false;
       await this.#setName({ ...model, name: canonicalName(to), modifiedAt: new Date().toISOString() });
       return true;
     });
@@ -169,11 +164,6 @@ export class ModelStore implements AsyncDisposable {
     };
   }
 
-  #fileOf(digest: string): KnownFile | undefined {
-    for (const file of this.#files.values()) if (file.digest === digest) return file;
-    return undefined;
-  }
-
   /** One change at a time. */
   #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(change);
@@ -188,7 +178,7 @@ export class ModelStore implements AsyncDisposable {
       await this.#readIndex();
       const before = this.#fingerprint();
       const found = await findModelFiles(this.folder);
-      await this.#takeUp(found);
+      await this.#files.takeUp(found);
       this.#nameFiles(found);
       await this.#offerHello();
       if (this.#fingerprint() !== before) await this.#changed();
@@ -201,52 +191,19 @@ export class ModelStore implements AsyncDisposable {
   }
 
   #fingerprint(): string {
-    const files = [...this.#files.values()].map(({ file, sizeBytes, changedMs }) => [file, sizeBytes, changedMs]);
+    const files = [...this.#files.all()].map(({ file, sizeBytes, changedMs }) => [file, sizeBytes, changedMs]);
     return JSON.stringify([[...this.#names.values()], files, this.#hello?.digest]);
   }
 
   async #readIndex(): Promise<void> {
     if (this.#isIndexRead) return;
     const read = await readModelIndex(this.folder);
-    if (read.kind === 'anew') this.#problem = read.problem;
+    if (read.kind === 'anew') this.#indexProblem = read.problem;
     else {
-      this.#digests = read.index.digests;
+      this.#files.keepDigests(read.index.digests);
       for (const name of read.index.names) this.#names.set(nameKey(name.name), name);
     }
     this.#isIndexRead = true;
-  }
-
-  /** Reads the headers of what is new; what cannot be loaded (yet) is not offered. */
-  async #takeUp(found: readonly FoundFile[]): Promise<void> {
-    const known = new Map(this.#files);
-    const read = await Promise.all(
-      found.map(async (file): Promise<KnownFile | undefined> => {
-        const before = known.get(file.file);
-        if (before !== undefined && isSame(before, file)) return before;
-        const header = await this.#readHeaders(file);
-        return header && { ...file, header, digest: this.#knownDigest(file) };
-      }),
-    );
-    this.#files.clear();
-    for (const file of read) if (file !== undefined) this.#files.set(file.file, file);
-  }
-
-  /** Of the first part; undefined where not every part is complete, or where it is no model by itself. */
-  async #readHeaders(file: FoundFile): Promise<GgufHeader | undefined> {
-    const outcomes = await Promise.all(file.parts.map((part) => this.#checks.readHeader(path.join(this.folder, part))));
-    const headers = outcomes.flatMap((outcome) => (outcome.kind === 'model' ? [outcome.header] : []));
-    const [first] = headers;
-    if (first === undefined || headers.length < file.parts.length || first.splitCount !== file.parts.length)
-      return undefined;
-    if (!isLanguageModel(first)) return undefined;
-    const parameterCount = headers.reduce((sum, header) => sum + header.parameterCount, 0);
-    return { ...first, parameterCount, sizeBytes: file.sizeBytes };
-  }
-
-  #knownDigest(file: FoundFile): string {
-    const kept = this.#digests.find((entry) => entry.file === file.file);
-    if (kept !== undefined && isSame(kept, file)) return kept.digest;
-    return /^sha256-([0-9a-f]{64})\//.exec(file.file)?.[1] ?? '';
   }
 
   /** Names of files that are gone go; files without a name get one. */
@@ -254,7 +211,7 @@ export class ModelStore implements AsyncDisposable {
     const there = new Set(found.map(({ file }) => file));
     for (const [key, { file }] of this.#names) if (!there.has(file)) this.#names.delete(key);
     const named = new Set([...this.#names.values()].map(({ file }) => file));
-    for (const { file, changedMs } of this.#files.values()) {
+    for (const { file, changedMs } of this.#files.all()) {
       if (named.has(file)) continue;
       const name = this.#freeName(nameOfFile(path.posix.basename(file)));
       this.#names.set(nameKey(name), { name, file, modifiedAt: new Date(changedMs).toISOString() });
@@ -272,41 +229,25 @@ export class ModelStore implements AsyncDisposable {
   async #hashUnknown(): Promise<void> {
     try {
       for (;;) {
-        const file = [...this.#files.values()].find(({ digest }) => digest === '');
+        const file = [...this.#files.all()].find(({ digest }) => digest === '');
         if (file === undefined || this.#stop.signal.aborted) return;
-        const digest = await this.#hash(file);
+        const digest = await this.#files.hash(file, this.#stop.signal);
         await this.#inTurn(async () => {
           // Changed or gone meanwhile: the next scan sees to it.
-          const known = this.#files.get(file.file);
-          if (known !== file) return;
-          if (digest === undefined) this.#files.delete(file.file);
-          else file.digest = digest;
+          if (this.#files.get(file.file) !== file) return;
+          if (digest === undefined) this.#files.remove(file.file);
+          else this.#files.set({ ...file, digest });
           await this.#changed();
         });
       }
     } catch (cause) {
-      if (!this.#stop.signal.aborted) this.#problem = `the models cannot be hashed: ${describeFileError(cause)}`;
-    }
-  }
-
-  async #hash(file: KnownFile): Promise<string | undefined> {
-    try {
-      const digests: string[] = [];
-      for (const part of file.parts) {
-        digests.push(await this.#checks.hash(path.join(this.folder, part), this.#stop.signal));
-      }
-      return combineDigests(digests);
-    } catch (cause) {
-      if (this.#stop.signal.aborted) throw cause;
-      return undefined;
+      if (!this.#stop.signal.aborted) this.#problem = toStoreError(this.folder, cause).message;
     }
   }
 
   async #offerHello(): Promise<void> {
-    const isAlone = this.#files.size === 0;
-    if (isAlone === (this.#hello !== undefined)) return;
     const file = path.join(this.folder, helloFile);
-    if (isAlone) this.#hello = await writeHello(file);
+    if (this.#files.size === 0) this.#hello ??= await writeHello(file);
     else {
       this.#hello = undefined;
       await rm(file, { force: true });
@@ -316,7 +257,7 @@ export class ModelStore implements AsyncDisposable {
   /** Moves what a pull brought to its place, unless its content is here already, and names it. */
   async #adopt(name: string, pulled: PulledModel): Promise<void> {
     const { digest, files, source, header } = pulled;
-    let file = this.#fileOf(digest)?.file;
+    let file = this.#files.ofDigest(digest)?.file;
     if (file === undefined) {
       if (header === undefined) throw new ClusterError('internal', `${source} was deleted meanwhile; pull it again`);
       const home = `sha256-${digest}`;
@@ -328,7 +269,7 @@ export class ModelStore implements AsyncDisposable {
       } catch (cause) {
         throw toStoreError(this.folder, cause);
       }
-      this.#files.set(file, { file, parts, sizeBytes: header.sizeBytes, changedMs: 0, header, digest });
+      this.#files.set({ file, parts, sizeBytes: header.sizeBytes, changedMs: 0, header, digest });
     }
     await this.#setName({ name, file, modifiedAt: new Date().toISOString(), source });
     await this.#pulls.tidy(pulled);
@@ -346,7 +287,7 @@ export class ModelStore implements AsyncDisposable {
   async #dropUnnamed(file: string): Promise<void> {
     if ([...this.#names.values()].some((name) => name.file === file)) return;
     const parts = this.#files.get(file)?.parts ?? [file];
-    this.#files.delete(file);
+    this.#files.remove(file);
     try {
       // What runs has the file mapped and keeps it until it ends.
       for (const part of parts) await rm(path.join(this.folder, part), { force: true });
@@ -358,10 +299,8 @@ export class ModelStore implements AsyncDisposable {
   }
 
   async #changed(): Promise<void> {
-    const digests = [...this.#files.values()].flatMap(({ file, sizeBytes, changedMs, digest }) =>
-      digest === '' || changedMs === 0 ? [] : [{ file, sizeBytes, changedMs, digest }],
-    );
-    this.#digests = digests;
+    const digests = this.#files.digests();
+    this.#files.keepDigests(digests);
     try {
       await writeModelIndex(this.folder, { names: [...this.#names.values()], digests });
     } catch (cause) {
@@ -370,10 +309,6 @@ export class ModelStore implements AsyncDisposable {
       this.#onChange();
     }
   }
-}
-
-function isSame(a: Pick<FoundFile, 'sizeBytes' | 'changedMs'>, b: Pick<FoundFile, 'sizeBytes' | 'changedMs'>): boolean {
-  return a.sizeBytes === b.sizeBytes && a.changedMs === b.changedMs;
 }
 
 function toStoreError(folder: string, cause: unknown): ClusterError {
