@@ -36,6 +36,8 @@ export interface ResponseEnd {
   readonly timings?: Timings;
   /** Ollama's token context of a generate call. */
   readonly context?: readonly number[];
+  /** The client's own text that the answer stopped at, where the engine tells (vLLM does); it is not part of the answer. */
+  readonly stopSequence?: string;
 }
 
 export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'load' | 'unload';

@@ -131,6 +131,16 @@ describe('tool calls', () => {
   });
 });
 
+test.each([
+  ['"END"', { stopSequence: 'END' }],
+  ['2', {}],
+  ['null', {}],
+])('a stop_reason of %s', (reason, told) => {
+  const text = `data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop","stop_reason":${reason}}]}\n\ndata: [DONE]\n\n`;
+  const { events } = readAll('openai.chat', [Buffer.from(text)], true);
+  expect(events.at(-1)).toEqual({ type: 'response-end', finishReason: 'stop', ...told });
+});
+
 describe('thinking, under whatever name', () => {
   test.each(['reasoning', 'reasoning_content'])('%s', (key) => {
     const text = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { [key]: 'hm' } }] })}\n\ndata: {"choices":[{"index":0,"delta":{"content":"yes"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;

@@ -113,21 +113,23 @@ function fromWireCall({ index, id, name, arguments: text }: wire.ToolCall): Tool
   return { index, ...(id === undefined ? {} : { id }), name, arguments: text };
 }
 
-function toWireResponseEnd({ finishReason, usage, timings, context }: ResponseEnd): wire.ResponseEnd {
+function toWireResponseEnd({ finishReason, usage, timings, context, stopSequence }: ResponseEnd): wire.ResponseEnd {
   return {
     finishReason,
     usage: usage === undefined ? undefined : toWireUsage(usage),
     timings: timings === undefined ? undefined : toWireTimings(timings),
     context: context === undefined ? undefined : { tokens: context.map(Math.trunc) },
+    stopSequence,
   };
 }
 
-function fromWireResponseEnd({ finishReason, usage, timings, context }: wire.ResponseEnd): ResponseEnd {
+function fromWireResponseEnd({ finishReason, usage, timings, context, stopSequence }: wire.ResponseEnd): ResponseEnd {
   return {
     type: 'response-end',
     finishReason: finishReasons.find((known) => known === finishReason) ?? 'stop',
     ...(usage === undefined ? {} : { usage: fromWireUsage(usage) }),
     ...(timings === undefined ? {} : { timings: fromWireTimings(timings) }),
     ...(context === undefined ? {} : { context: context.tokens }),
+    ...(stopSequence === undefined ? {} : { stopSequence }),
   };
 }

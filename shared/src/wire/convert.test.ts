@@ -214,6 +214,11 @@ test('events of a later version are left out', () => {
   expect(decodeEvents(Buffer.concat([later, known]))).toEqual([{ type: 'text-delta', text: 'a' }]);
 });
 
+test('the stop sequence of an answer goes with its end', () => {
+  const end = { type: 'response-end', finishReason: 'stop', stopSequence: 'END' } as const;
+  expect(decodeEvents(encodeEvents([end]))).toEqual([end]);
+});
+
 test('plain deltas are encoded as the others are', () => {
   for (const text of ['', 'a', 'é'.repeat(100), '🐝'.repeat(5000)]) {
     expect(decodeEvents(encodeEvents([{ type: 'text-delta', text }]))).toEqual([{ type: 'text-delta', text }]);

@@ -143,6 +143,15 @@ test.each([
   expect(whole([{ type: 'text-delta', text: 'x' }, end(reason)])['stop_reason']).toBe(stopReason);
 });
 
+test('the stop sequence, where the engine tells it', () => {
+  const stopped: ChatEvent = { type: 'response-end', finishReason: 'stop', stopSequence: 'END' };
+  expect(whole([{ type: 'text-delta', text: 'x' }, stopped])).toMatchObject({
+    stop_reason: 'stop_sequence',
+    stop_sequence: 'END',
+  });
+  expect(stream([stopped]).at(-2)).toMatchObject({ delta: { stop_reason: 'stop_sequence', stop_sequence: 'END' } });
+});
+
 test('arguments that are no object fail the answer', () => {
   const broken: ChatEvent = { type: 'tool-call', call: { index: 0, name: 'w', arguments: '[1' } };
   expect(() => stream([broken])).toThrow('called w with arguments');

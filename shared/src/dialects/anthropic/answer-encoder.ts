@@ -1,4 +1,4 @@
-import type { ChatEvent, FinishReason, Usage } from '../../chat/chat-event.ts';
+import type { ChatEvent, FinishReason, ResponseEnd, Usage } from '../../chat/chat-event.ts';
 import { foldEvents } from '../../chat/fold.ts';
 import type { ToolCall } from '../../chat/generation-request.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
@@ -19,6 +19,11 @@ export interface MessageEncoderOptions {
  */
 const signature = Buffer.from('waggle').toString('base64');
 
+interface Stop {
+  readonly stop_reason: string | null;
+  readonly stop_sequence: string | null;
+}
+
 /** Writes events as Anthropic does: blocks in the order in which they came, each opened, filled and closed. */
 export function createMessageEncoder(options: MessageEncoderOptions): AnswerEncoder {
   const id = `msg_${toId(options.requestId)}`;
@@ -30,7 +35,7 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
   function begin(): string {
     isBegun = true;
     const usage = toUsage({ promptTokens: options.promptTokens, completionTokens: 0 });
-    const message = toMessage([], { stop_reason: null, usage });
+    const message = toMessage([], { stop_reason: null, stop_sequence: null, usage });
     return toEvent('message_start', { message }) + toEvent('ping', {});
   }
 
@@ -59,10 +64,10 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
     if (open === undefined) return '';
     const sealed = open === 'thinking' ? delta({ type: 'signature_delta', signature }) : '';
     open = undefined;
-    return sealed + stop();
+    return sealed + stopBlock();
   }
 
-  function stop(): string {
+  function stopBlock(): string {
     return toEvent('content_block_stop', { index });
   }
 
@@ -77,16 +82,13 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
         const { call } = event;
         const closed = close();
         const begun = start({ ...toToolUse(call, options.requestId), input: {} });
-        return closed + begun + delta({ type: 'input_json_delta', partial_json: argumentsOf(call) }) + stop();
+        return closed + begun + delta({ type: 'input_json_delta', partial_json: argumentsOf(call) }) + stopBlock();
       }
       case 'response-end': {
-        const said = { stop_reason: toStopReason(event.finishReason, hasToolUse), stop_sequence: null };
+        const said = { ...toStop(event, hasToolUse), stop_details: null, container: null };
         return (
           close() +
-          toEvent('message_delta', {
-            delta: { ...said, stop_details: null, container: null },
-            usage: toDeltaUsage(event.usage),
-          }) +
+          toEvent('message_delta', { delta: said, usage: toDeltaUsage(event.usage) }) +
           toEvent('message_stop', {})
         );
       }
@@ -95,10 +97,7 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
     }
   }
 
-  function toMessage(
-    content: readonly object[],
-    rest: { readonly stop_reason: string | null; readonly usage: object },
-  ) {
+  function toMessage(content: readonly object[], rest: Stop & { readonly usage: object }) {
     return {
       id,
       type: 'message',
@@ -107,7 +106,6 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
       content,
       container: null,
       diagnostics: null,
-      stop_sequence: null,
       stop_details: null,
       ...rest,
     };
@@ -126,10 +124,8 @@ export function createMessageEncoder(options: MessageEncoderOptions): AnswerEnco
         ...(text === '' ? [] : [toTextBlock(text)]),
         ...toolCalls.map((call) => toToolUse(call, options.requestId)),
       ];
-      const stopReason = toStopReason(end.finishReason, toolCalls.length > 0);
-      return Buffer.from(
-        `${JSON.stringify(toMessage(content, { stop_reason: stopReason, usage: toUsage(end.usage) }))}\n`,
-      );
+      const stop = toStop(end, toolCalls.length > 0);
+      return Buffer.from(`${JSON.stringify(toMessage(content, { ...stop, usage: toUsage(end.usage) }))}\n`);
     },
   };
 }
@@ -167,7 +163,13 @@ function toId(text: string): string {
   return text.replaceAll(/[^\w-]/g, '_');
 }
 
-/** Which of the stop sequences an answer ended at no engine says in a way that all share: it counts as the end of the turn. */
+/** Few engines say which of the stop sequences it was, if any; without that it counts as the end of the turn. */
+function toStop({ finishReason, stopSequence }: ResponseEnd, hasToolUse: boolean): Stop {
+  const isNamed = finishReason === 'stop' && !hasToolUse && stopSequence !== undefined;
+  if (isNamed) return { stop_reason: 'stop_sequence', stop_sequence: stopSequence };
+  return { stop_reason: toStopReason(finishReason, hasToolUse), stop_sequence: null };
+}
+
 function toStopReason(reason: FinishReason, hasToolUse: boolean): string {
   if (reason === 'length') return 'max_tokens';
   if (reason === 'content-filter') return 'refusal';

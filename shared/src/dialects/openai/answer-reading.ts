@@ -84,12 +84,15 @@ export function partOf(choice: JsonObject): AnswerPart {
 /** Gathers what chunks tell of the answer as a whole; it comes in the last, the one before or both. */
 export class Totals {
   finishReason: FinishReason | undefined;
+  /** vLLM tells which of the stop strings it was; a number is a token. */
+  stopSequence: string | undefined;
   #usage: Usage | undefined;
   #timings: JsonObject | undefined;
 
   note(chunk: JsonObject): void {
     for (const choice of choicesOf(chunk)) {
       if (isFilled(choice['finish_reason'])) this.finishReason = toFinishReason(choice['finish_reason']);
+      if (isFilled(choice['stop_reason'])) this.stopSequence = choice['stop_reason'];
     }
     this.#usage = toUsage(chunk['usage']) ?? this.#usage;
     if (isObject(chunk['timings'])) this.#timings = chunk['timings'];

@@ -67,13 +67,14 @@ class OpenaiDecoding implements EventDecoding {
     this.#addCalls(this.#joiner.end(), events);
     this.isEnded = true;
     const { usage, timings } = this.#totals.stats;
-    const finishReason = this.#totals.finishReason ?? 'stop';
+    const { finishReason = 'stop', stopSequence } = this.#totals;
     events.push({
       type: 'response-end',
       // Some servers finish a tool call with `stop`.
       finishReason: this.#hasToolCalls && finishReason === 'stop' ? 'tool-calls' : finishReason,
       ...(usage === undefined ? {} : { usage }),
       ...(timings === undefined ? {} : { timings }),
+      ...(stopSequence === undefined ? {} : { stopSequence }),
     });
   }
 

@@ -73,7 +73,11 @@ export interface ResponseEnd {
     | Timings
     | undefined;
   /** Ollama's token context; absent: none. */
-  context: TokenContext | undefined;
+  context:
+    | TokenContext
+    | undefined;
+  /** The client's own text that the answer stopped at; absent: none, or the engine does not tell. */
+  stopSequence?: string | undefined;
 }
 
 export interface TokenContext {
@@ -586,7 +590,7 @@ export const Vector: MessageFns<Vector> = {
 };
 
 function createBaseResponseEnd(): ResponseEnd {
-  return { finishReason: "", usage: undefined, timings: undefined, context: undefined };
+  return { finishReason: "", usage: undefined, timings: undefined, context: undefined, stopSequence: undefined };
 }
 
 export const ResponseEnd: MessageFns<ResponseEnd> = {
@@ -602,6 +606,9 @@ export const ResponseEnd: MessageFns<ResponseEnd> = {
     }
     if (message.context !== undefined) {
       TokenContext.encode(message.context, writer.uint32(34).fork()).join();
+    }
+    if (message.stopSequence !== undefined) {
+      writer.uint32(42).string(message.stopSequence);
     }
     return writer;
   },
@@ -649,6 +656,14 @@ export const ResponseEnd: MessageFns<ResponseEnd> = {
             }
 
             message.context = TokenContext.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.stopSequence = reader.string();
             continue;
           }
         }
