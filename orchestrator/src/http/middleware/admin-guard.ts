@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { isLoopbackHost } from '@waggle/shared/addresses/hosts.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Handler } from '../route.ts';
@@ -48,7 +49,12 @@ function isLocalPeer({ headers, socket }: IncomingMessage, isOwnHost: HostCheck)
     headers['x-forwarded-for'] !== undefined ||
     headers['forwarded'] !== undefined ||
     headers['x-real-ip'] !== undefined;
-  return !isForwarded && isLoopbackHost(socket.remoteAddress ?? '') && isOwnHost(headers.host);
+  return !isForwarded && isFromHere(socket) && isOwnHost(headers.host);
+}
+
+/** Who asks at an address of this machine's network comes from that very address. */
+function isFromHere({ remoteAddress, localAddress }: Pick<Socket, 'remoteAddress' | 'localAddress'>): boolean {
+  return remoteAddress !== undefined && (isLoopbackHost(remoteAddress) || remoteAddress === localAddress);
 }
 
 function digest(text: string): Buffer {
