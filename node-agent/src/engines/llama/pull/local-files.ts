@@ -4,9 +4,9 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describeFileError } from '@waggle/shared/data-folder/file-problem.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import type { FileChecks } from '../models/file-checks.ts';
 import { partsOf } from '../models/found-files.ts';
 import { type DownloadOptions, requireRoom } from './download-file.ts';
+import { type HashDeps, hashFile } from './hash-file.ts';
 import { PartFile } from './part-file.ts';
 import type { PullReport } from './shared-pull.ts';
 
@@ -17,10 +17,7 @@ export interface LocalFile {
 }
 
 /** The file, and the other parts where it is one of several, hashed. @throws ClusterError */
-export async function findLocalFiles(
-  file: string,
-  { checks, report, signal }: { checks: FileChecks; report: PullReport; signal: AbortSignal },
-): Promise<LocalFile[]> {
+export async function findLocalFiles(file: string, deps: HashDeps): Promise<LocalFile[]> {
   const paths = partsOf(path.basename(file)).map((name) => path.join(path.dirname(file), name));
   const sizes: number[] = [];
   for (const part of paths) {
@@ -29,14 +26,14 @@ export async function findLocalFiles(
     });
     if (!facts.isFile()) throw new ClusterError('bad-request', `${part} is no file`);
     // Before anything of it is hashed: a file that is no model is none of ours to read through.
-    const outcome = await checks.readHeader(part);
+    const outcome = await deps.checks.readHeader(part);
     if (outcome.kind !== 'model') throw new ClusterError('bad-request', `${part} ${outcome.problem}`);
     sizes.push(facts.size);
   }
-  report.line({ status: 'verifying sha256 digest' });
   const files: LocalFile[] = [];
   for (const [index, part] of paths.entries()) {
-    files.push({ path: part, sizeBytes: sizes[index] ?? 0, sha256: await checks.hash(part, signal) });
+    const sizeBytes = sizes[index] ?? 0;
+    files.push({ path: part, sizeBytes, sha256: await hashFile(part, sizeBytes, deps) });
   }
   return files;
 }

@@ -8,6 +8,7 @@ import { type GgufHeader, isLanguageModel } from '../models/gguf-header.ts';
 import { combineDigests } from '../models/model-digest.ts';
 import { splitOf } from '../models/model-name.ts';
 import { type DownloadOptions, downloadFile, freeBytesOf, requireRoom, toPullError } from './download-file.ts';
+import { hashFile } from './hash-file.ts';
 import { findHubFiles, hubFileUrl, type RemoteFile } from './hub-listing.ts';
 import { bringLocalFiles, findLocalFiles } from './local-files.ts';
 import { PartFile } from './part-file.ts';
@@ -134,19 +135,22 @@ export class ModelPulls {
   ): Promise<{ files: string[]; digest: string }> {
     const known = remote.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
     await requireRoom(folder, known - (await sizeOf(folder)), options);
-    const fetched: { file: RemoteFile; path: string; sha256: string | undefined }[] = [];
+    const fetched: { file: RemoteFile; path: string; sizeBytes: number; sha256: string | undefined }[] = [];
     for (const file of remote) {
       const target = path.join(folder, safeName(file.name));
       const onProgress = limited(options.limits.progressMs, (done, total) => report.line(toLine(file, done, total)));
       const { sha256 } = await downloadFile(file, target, { ...options, onProgress });
       const { size } = await stat(target);
       report.line(toLine(file, size, size));
-      fetched.push({ file, path: target, sha256 });
+      fetched.push({ file, path: target, sizeBytes: size, sha256 });
     }
-    report.line({ status: 'verifying sha256 digest' });
     const digests: string[] = [];
-    for (const { file, path: target, sha256: stated } of fetched) {
-      const sha256 = await this.#options.checks.hash(target, options.signal);
+    for (const { file, path: target, sizeBytes, sha256: stated } of fetched) {
+      const sha256 = await hashFile(target, sizeBytes, {
+        checks: this.#options.checks,
+        report,
+        signal: options.signal,
+      });
       if (stated !== undefined && stated !== sha256) {
         // Nothing tells which of its bytes are wrong.
         await PartFile.discard(target);

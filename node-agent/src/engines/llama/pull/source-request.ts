@@ -120,7 +120,8 @@ function authorization(url: URL, { endpoint, token }: HubSettings): Record<strin
   return { authorization: `Bearer ${token}` };
 }
 
-function followed(from: URL, location: string): URL {
+/** Where a redirect leads. @throws SourceFailure where it must not be followed */
+export function followed(from: URL, location: string): URL {
   const url = URL.parse(location, from.href);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     throw new SourceFailure(`${shown(from)} redirects to what is no address of a file`);
