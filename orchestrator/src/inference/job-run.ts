@@ -16,6 +16,7 @@ import { toJobHeader, toLine } from './job-header.ts';
 import { toMissingCapability } from './missing-capability.ts';
 import type { AttemptRecord, RequestRecord } from './request-record.ts';
 import type { ResolvedModel } from './resolve-model.ts';
+import { findUntranslatable } from './untranslatable.ts';
 
 /** However often other reasons allow it, a job is tried no more than this. */
 const mostAttempts = 8;
@@ -151,6 +152,10 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   lacks({ served }: ServedPlacement, need: Capability): ClusterError {
     const { facts, body } = this.#request;
     return toMissingCapability(need, { ...facts, body }, served.engine.report.kind);
+  }
+
+  refusedBy({ served }: ServedPlacement): ClusterError | undefined {
+    return findUntranslatable(this.#request, served.engine.report);
   }
 
   refused(error: ClusterError): void {

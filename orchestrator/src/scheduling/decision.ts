@@ -60,6 +60,11 @@ export interface CostTerms {
   readonly total: number;
 }
 
+/** Why places are out. */
+export function noteExcluded({ candidates }: Decision, excluded: Set<Exclusion>): void {
+  for (const candidate of candidates) if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
+}
+
 /** More candidates are not kept of one decision: it is remembered with each of the recent requests. */
 export const keptCandidates = 32;
 

@@ -30,6 +30,8 @@ export interface HeldJob extends Queued, ChoosableJob {
   exclude(place: Placement, until: number, error: ClusterError): void;
   /** What its client hears where every engine would refuse it because their model lacks `need`. */
   lacks(place: ServedPlacement, need: Capability): ClusterError;
+  /** What its client hears where nobody else can do it that the engine there could not be asked; undefined: nothing is known to be in the way. */
+  refusedBy(place: ServedPlacement): ClusterError | undefined;
   placed(placed: Placed): void;
   refused(error: ClusterError): void;
 }

@@ -6,7 +6,7 @@ import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts
 import type { ServedModel } from '../cluster/served-model.ts';
 import { Alarm } from './alarm.ts';
 import { type Choice, type Claims, choose, noClaims } from './choose.ts';
-import type { Decision, Exclusion } from './decision.ts';
+import { type Decision, type Exclusion, noteExcluded } from './decision.ts';
 import { isForWantOfCapability } from './eligibility.ts';
 import { findRefusing } from './engine-refusals.ts';
 import { fairShareEndsAt, findRoom } from './eviction.ts';
@@ -286,7 +286,7 @@ export class Scheduler implements CapacityListener {
       if (choice.action === 'bind') {
         this.#stranded.forget(job.line);
         countPassedOver(places, choice.decision);
-        return this.#follow(job, choice, now);
+        return this.#follow(job, choice, now, claims);
       }
       if (held === undefined || startsIn(choice) + preferredWaitMs < startsIn(held)) held = choice;
       if (job.targets.length > 1 && isSoonServed(choice, job, now)) {
@@ -296,10 +296,10 @@ export class Scheduler implements CapacityListener {
     }
     if (held === undefined) return this.#strand(job, excluded, now);
     this.#stranded.forget(job.line);
-    return this.#follow(job, held, now);
+    return this.#follow(job, held, now, claims);
   }
 
-  #follow(job: HeldJob, choice: Choice, now: number): Outcome {
+  #follow(job: HeldJob, choice: Choice, now: number, claims: Claims): Outcome {
     const placement = choice.place;
     if (!(placement instanceof ServedPlacement)) return 'closed';
     if (choice.action === 'bind') {
@@ -308,6 +308,11 @@ export class Scheduler implements CapacityListener {
       this.#queue.remove(job);
       job.placed(placed);
       return 'gone';
+    }
+    const refusal = choice.action === 'load' ? job.refusedBy(placement) : undefined;
+    if (refusal !== undefined) {
+      this.#exclude(job, placement, refusal);
+      return this.#place(job, claims);
     }
     job.leaveBy ??= choice.leaveBy;
     this.#alarm.setFor(Math.min(job.leaveBy ?? Number.POSITIVE_INFINITY, ...triedAgainAt(job, now)));
@@ -338,12 +343,17 @@ export class Scheduler implements CapacityListener {
       .load(placement, job)
       .catch((thrown: unknown) => {
         const error = toClusterError(thrown);
-        const wasHeld = this.#queue.remove(job);
-        job.exclude(placement, Number.POSITIVE_INFINITY, error);
-        if (wasHeld) this.#queue.add(job);
+        this.#exclude(job, placement, error);
         this.rest(placement, loadFailureRestMs, error);
       })
       .finally(() => this.capacityChanged());
+  }
+
+  /** That place is nothing for the job; another may be. */
+  #exclude(job: HeldJob, placement: ServedPlacement, error: ClusterError): void {
+    const wasHeld = this.#queue.remove(job);
+    job.exclude(placement, Number.POSITIVE_INFINITY, error);
+    if (wasHeld) this.#queue.add(job);
   }
 
   /** No place is eligible: the job is refused, unless that may pass soon. */
@@ -387,8 +397,4 @@ export class Scheduler implements CapacityListener {
     this.#queue.remove(job);
     job.refused(error);
   }
-}
-
-function noteExcluded({ candidates }: Decision, excluded: Set<Exclusion>): void {
-  for (const candidate of candidates) if (candidate.excluded !== undefined) excluded.add(candidate.excluded);
 }

@@ -9,7 +9,7 @@ type Facts = Partial<Pick<RecordingJob, 'line' | 'targets' | 'model' | 'heldSinc
   Partial<
     Pick<RecordingJob, 'bodyBytes' | 'promptTokens' | 'maxTokens' | 'numCtx' | 'startOptions' | 'keepAliveSeconds'>
   > &
-  Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt' | 'group'>>;
+  Partial<Pick<RecordingJob, 'needs' | 'stream' | 'onlyNode' | 'deadlineAt' | 'group' | 'untranslatable'>>;
 
 /** A held job that only notes what became of it. */
 export class RecordingJob implements HeldJob {
@@ -53,6 +53,13 @@ export class RecordingJob implements HeldJob {
 
   lacks(place: ServedPlacement, need: Capability): ClusterError {
     return new ClusterError('unsupported', `${place.node} cannot do ${need}`);
+  }
+
+  /** Why it cannot be translated for a node. */
+  readonly untranslatable = new Map<string, ClusterError>();
+
+  refusedBy({ node }: ServedPlacement): ClusterError | undefined {
+    return this.untranslatable.get(node);
   }
 
   placed(placed: Placed): void {
