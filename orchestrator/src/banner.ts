@@ -1,3 +1,4 @@
+import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import type { NodeView } from './cluster/views.ts';
 
 export interface BannerFacts {
@@ -11,7 +12,7 @@ export interface BannerFacts {
 
 /** The lines a person sees at start. */
 export function toBanner(facts: BannerFacts): string {
-  const join = facts.joinCommand ?? 'restart with --lan to let other machines join';
+  const join = facts.joinCommand ?? 'other machines may join after a restart with: npm start -- --lan';
   return [
     `Waggle ${facts.version}`,
     '',
@@ -48,13 +49,20 @@ export function toEngineLines(
         return `  engine      ${node.name}: ${kind} at ${url} is the one of node ${engine.usedThrough.node.name}, and used there`;
       if (health !== 'up')
         return `  engine      ${node.name}: ${kind} at ${url} is down: ${problem ?? 'no answer'}; it is tried again`;
-      const models = engine.models.map(({ report }) => `${report.name}${report.state === 'hot' ? ' (hot)' : ''}`);
+      const models = engine.models.map(({ report }) => describeModel(report));
       const more = models.length > shownModels ? ` and ${models.length - shownModels} more` : '';
       const list =
         models.length === 0
           ? 'no models yet; get one with: npm run waggle -- pull NAME'
           : `${models.slice(0, shownModels).join(', ')}${more}`;
-      return `  engine      ${node.name}: ${kind} ${engine.report.version} at ${url}: ${list}`;
+      const version = engine.report.version === '' ? '' : ` ${engine.report.version}`;
+      return `  engine      ${node.name}: ${kind}${version} at ${url}: ${list}`;
     })
     .join('\n')}\n${leftAlone}`;
+}
+
+function describeModel({ name, state, scripted }: ModelReport): string {
+  if (scripted === true)
+    return `${name} (scripted, until there is a model; get one with: npm run waggle -- pull qwen3:0.6b)`;
+  return state === 'hot' ? `${name} (hot)` : name;
 }

@@ -110,7 +110,7 @@ function toRow(request: RequestRow): string[] {
   const { usage } = request;
   return [
     request.requestId,
-    request.receivedAt.slice(11, 19),
+    new Date(request.receivedAt).toTimeString().slice(0, 8),
     request.model,
     request.error === undefined ? request.state : `${request.state} (${request.error.code})`,
     request.node ?? '',
