@@ -37,6 +37,7 @@ describe('an agent', () => {
       logLevel: 'error',
       engines: { kind: 'fixed', engines: [] },
       settings: {},
+      builtin: false,
       hub: { endpoint: 'http://127.0.0.1:9' },
       notices: [],
       ...more,

@@ -44,7 +44,8 @@ export async function startAgent(config: AgentConfig, { logger, logs, clock, pri
     const { text, isChosen } = config.name;
     const name = folder.number > 1 && !isChosen ? `${text}-${folder.number}` : text;
     const { engines, settings, token, orchestrator } = config;
-    const node = await createNode({ name, dataDir: folder.path, engines, settings, logger, clock });
+    const builtin = config.builtin ? { hub: config.hub } : undefined;
+    const node = await createNode({ name, dataDir: folder.path, engines, builtin, settings, logger, clock });
     opened.push(() => node.close());
     const joined = (clusterId: string) => node.nameCluster(clusterId);
     const mayRename = !isChosen;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
-import { type Hardware, type NodeIdentity, unknownHardware } from '@waggle/shared/cluster/node.ts';
+import path from 'node:path';
+import { type Hardware, type NodeIdentity, type NodeReport, unknownHardware } from '@waggle/shared/cluster/node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
@@ -11,7 +12,9 @@ import { type EngineAddress, isOnThisMachine, toEngineId } from './discovery/eng
 import { EngineDiscovery, type Finding } from './discovery/engine-discovery.ts';
 import { identify } from './discovery/identify.ts';
 import { type EngineJobState, EngineNode } from './engine-node.ts';
-import { createEngine, type EngineSettings } from './engines/create-engine.ts';
+import { createBuiltinEngine, createEngine, type EngineSettings } from './engines/create-engine.ts';
+import { builtinEngineId } from './engines/llama/llama-engine.ts';
+import type { HubSettings } from './engines/llama/pull/pull-settings.ts';
 import { keptId } from './identity/kept-id.ts';
 import { findMachineId } from './identity/machine-id.ts';
 
@@ -32,6 +35,8 @@ export interface NodeOptions {
   /** Instead of the kept one, for a node that is known by its configuration. Stable over restarts. */
   readonly nodeId?: string;
   readonly engines: EngineSource;
+  /** Beside engines that are looked for, models are run by the node itself, and are pulled from here; absent: it runs none. */
+  readonly builtin?: { readonly hub: HubSettings } | undefined;
   /** What the environment and the configuration say about the engines. */
   readonly settings?: EngineSettings;
   readonly labels?: Readonly<Record<string, string>>;
@@ -101,7 +106,16 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
       clock,
       logger,
     });
-    await discovery.start();
+    const builtin =
+      options.builtin &&
+      createBuiltinEngine({
+        folder: path.join(dataDir, 'models'),
+        hub: options.builtin.hub,
+        settings,
+        hasOtherModels: () => hasModels(node.reports.current(), builtinEngineId),
+        clock,
+      });
+    await Promise.all([discovery.start(), builtin && node.add(builtin)]);
   }
   // Asks other programs, which may take seconds: the node serves meanwhile.
   if (!isElsewhere) {
@@ -133,6 +147,11 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
       await node.close();
     },
   };
+}
+
+/** Whether an engine other than this one has a model. */
+function hasModels({ engines }: NodeReport, besides: string): boolean {
+  return engines.some(({ engineId, models }) => engineId !== besides && models.length > 0);
 }
 
 function areElsewhere(source: EngineSource): boolean {

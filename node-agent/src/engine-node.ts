@@ -112,6 +112,7 @@ export class EngineNode {
       },
     });
     this.#served.set(engineId, { engine, monitor, jobs });
+    engine.watch?.(() => void monitor.refresh());
     await monitor.start();
   }
 

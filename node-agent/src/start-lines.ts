@@ -44,6 +44,8 @@ export function toEngineLines(
 function describe({ kind, version, url, health, problem, models }: EngineReport): string {
   const what = `${kind}${version === '' ? '' : ` ${version}`} at ${url}`;
   if (health !== 'up') return `${what} is down${problem === undefined ? '' : `: ${problem}`}`;
+  if (models.some(({ scripted }) => scripted === true))
+    return `${what}: no model yet; get one with: npm run waggle -- pull qwen3:0.6b`;
   const hot = models.filter((model) => model.state === 'hot').length;
   return `${what}: ${models.length} ${models.length === 1 ? 'model' : 'models'}, ${hot} loaded`;
 }

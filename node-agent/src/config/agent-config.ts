@@ -20,6 +20,8 @@ export interface AgentConfig {
   readonly drainMaxMs: number;
   readonly engines: EngineSource;
   readonly settings: EngineSettings;
+  /** Whether the node runs models itself, beside engines it finds. */
+  readonly builtin: boolean;
   /** Where the built-in engine pulls models from. */
   readonly hub: HubSettings;
   /** Sentences to show once at start. */

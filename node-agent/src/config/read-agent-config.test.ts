@@ -40,6 +40,7 @@ describe('readAgentConfig', () => {
       logLevel: 'info',
       engines: { kind: 'discover' },
       settings: {},
+      builtin: true,
       hub: { endpoint: 'https://huggingface.co', token: undefined },
       notices: [],
     });
@@ -137,6 +138,13 @@ describe('readAgentConfig', () => {
     expect(refusal).toBeInstanceOf(UsageError);
     expect(String(refusal)).toContain(words);
     expect(String(refusal)).not.toContain('\n');
+  });
+
+  test('the built-in engine can be left out', () => {
+    expect(run(['--no-builtin']).builtin).toBe(false);
+    expect(run([], { WAGGLE_NO_BUILTIN: '1' }).builtin).toBe(false);
+    expect(run([], { WAGGLE_NO_BUILTIN: 'false' }).builtin).toBe(true);
+    expect(() => run([], { WAGGLE_NO_BUILTIN: 'perhaps' })).toThrow('WAGGLE_NO_BUILTIN must be true or false');
   });
 
   test('the hub and its token, for the built-in engine', () => {

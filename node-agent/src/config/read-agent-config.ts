@@ -25,6 +25,7 @@ const options = {
   port: { type: 'string' },
   'drain-timeout': { type: 'string' },
   'log-level': { type: 'string' },
+  'no-builtin': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -39,6 +40,7 @@ const helpText = `A Waggle agent: makes the engines of this machine part of a cl
   --data DIR                folder for what is kept
   --port PORT               port for health, metrics and invitations, this one or none (${ownPort}, or the next free one)
   --drain-timeout SECONDS   longest wait for running jobs when it is told to end (${drainSeconds})
+  --no-builtin              run no models itself; engines are looked for all the same
   --log-level LEVEL         ${logLevels.join(', ')} (info)
   -h, --help                show this text
   -v, --version             show the version
@@ -98,6 +100,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
         maxLoadedModels: toCount(environment('OLLAMA_MAX_LOADED_MODELS'), 0) || undefined,
         contextLength: toCount(environment('OLLAMA_CONTEXT_LENGTH'), 0) || undefined,
       },
+      builtin: !isOn(flags['no-builtin'], environment(toVariable('no-builtin'))),
       hub: { endpoint: toHub(environment('HF_ENDPOINT')), token: variable('HF_TOKEN') },
       notices,
     },
@@ -108,6 +111,14 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
 interface Setting {
   readonly source: string;
   readonly text: string;
+}
+
+/** A flag without a value; its variable is on with 1 or true. */
+function isOn(flag: boolean | undefined, variable: Setting | undefined): boolean {
+  if (flag !== undefined || variable === undefined) return flag === true;
+  if (/^(?:1|true|yes|on)$/i.test(variable.text)) return true;
+  if (/^(?:0|false|no|off)$/i.test(variable.text)) return false;
+  throw new UsageError(`${variable.source} must be true or false, not "${variable.text}".`);
 }
 
 /** `log-level` → `WAGGLE_LOG_LEVEL`. */

@@ -2,6 +2,9 @@ import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { Engine } from './engine.ts';
+import { createLlamaEngine } from './llama/llama-engine.ts';
+import { ModelStore } from './llama/models/model-store.ts';
+import type { HubSettings } from './llama/pull/pull-settings.ts';
 import { createOllamaEngine } from './ollama/ollama-engine.ts';
 import type { OllamaSettings } from './ollama/survey.ts';
 import { createV1Engine } from './v1-engine.ts';
@@ -28,4 +31,22 @@ const createEngineOf: Readonly<Record<DialectName, (options: EngineOptions) => E
 
 export function createEngine(options: EngineOptions): Engine {
   return createEngineOf[options.dialect](options);
+}
+
+export interface BuiltinOptions {
+  /** Where its models are. */
+  readonly folder: string;
+  readonly hub: HubSettings;
+  readonly settings: EngineSettings;
+  readonly hasOtherModels: () => boolean;
+  readonly clock: Clock;
+}
+
+/** The engine that needs no server: llama.cpp, run by the node itself. */
+export function createBuiltinEngine({ folder, hub, settings, hasOtherModels, clock }: BuiltinOptions): Engine {
+  let changed = () => {};
+  const store = new ModelStore({ folder, pulls: { hub }, onChange: () => changed() });
+  const engine = createLlamaEngine({ store, settings, hasOtherModels, clock });
+  changed = engine.changed;
+  return engine;
 }

@@ -19,6 +19,8 @@ export interface Engine {
   nameCluster(clusterId: string): void;
   /** When it last sent a byte, on the node's clock: one that answers jobs is not down, however slow its probes are. */
   lastSignOfLife(): number;
+  /** Called whenever a survey would tell something new; absent: that is for surveys alone to find out. */
+  watch?(changed: () => void): void;
   /** Cuts every connection to the engine; jobs on it end as failed. */
   close(): Promise<void>;
 }

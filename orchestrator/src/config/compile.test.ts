@@ -46,7 +46,12 @@ test('without anything it is complete, in plain units, and frozen to the ground'
   });
   expect(config.data).toEqual({ folder: '/home/somebody/.local/share/waggle', source: 'default' });
   expect(config.discovery).toEqual({ only: undefined, ollamaUrl: 'http://127.0.0.1:11434' });
-  expect(config.local).toEqual({ enabled: true, name: 'this-machine', slots: undefined });
+  expect(config.local).toEqual({
+    enabled: true,
+    name: 'this-machine',
+    slots: undefined,
+    builtin: { hub: { endpoint: 'https://huggingface.co', token: undefined } },
+  });
   expect(unfrozenParts(compileFake({ file: 'models: { a: b }\nnodes: [{ host: h, capabilities: [c] }]' }))).toEqual([]);
 });
 

@@ -37,8 +37,13 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
   const cluster = compileCluster(parsed.cluster, context);
   refuseSharedPort(server, cluster, context);
   const { problems, notes: notices, sources, inputs } = context;
-  const { enabled, slots } = parsed.local;
-  const local = { enabled, name: inputs.hostName, slots };
+  const { enabled, slots, builtin, hub, hubToken } = parsed.local;
+  const local = {
+    enabled,
+    name: inputs.hostName,
+    slots,
+    builtin: builtin ? { hub: { endpoint: hub.replace(/\/+$/, ''), token: hubToken } } : undefined,
+  };
   const nodes = compileNodes(parsed.nodes, {
     server,
     cluster,

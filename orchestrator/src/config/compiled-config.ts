@@ -134,6 +134,8 @@ export interface CompiledConfig {
   readonly cluster: ClusterConfig;
   readonly limits: LimitsConfig;
   readonly cache: CacheConfig;
+  /** Undefined: it runs no models by itself. */
+  readonly builtin: { readonly hub: { readonly endpoint: string; readonly token: string | undefined } } | undefined;
   /** Alias → models in the order they are tried, aliases among them followed by their own. */
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   readonly nodes: readonly NodeConfig[];

@@ -15,6 +15,8 @@ const WELL_KNOWN: readonly (readonly [name: string, path: readonly string[]])[] 
   ['OLLAMA_HOST', ['local', 'ollamaHost']],
   ['LLAMA_BASE_URL', ['local', 'engineUrl']],
   ['QUEUE_CONCURRENCY', ['local', 'slots']],
+  ['HF_ENDPOINT', ['local', 'hub']],
+  ['HF_TOKEN', ['local', 'hubToken']],
   ['MONGODB_URI', ['mongodb', 'uri']],
   ['WAGGLE_JOIN_TOKEN', ['cluster', 'joinToken']],
 ];

@@ -117,6 +117,15 @@ const localSchema = z.strictObject({
   ollamaHost: text({ expected: 'an address such as 127.0.0.1:11434' })
     .prefault('127.0.0.1:11434')
     .describe('Where Ollama is looked for on this machine.'),
+  builtin: yesNo()
+    .prefault(true)
+    .describe('Also runs models by itself, where engines are looked for: no engine has to be installed.'),
+  hub: text({ expected: 'an http address such as https://huggingface.co' }, /^https?:\/\/[^\s?#@]+$/)
+    .prefault('https://huggingface.co')
+    .describe('Where the built-in engine pulls models from: Hugging Face or a mirror of it.'),
+  hubToken: text({ expected: 'a token of the hub', secret: true })
+    .optional()
+    .describe('Shown to the hub alone, for repositories that need an account.'),
 });
 
 const mongodbSchema = z.strictObject({

@@ -33,6 +33,16 @@ describe('resolveModel', () => {
     expect(resolve('llama3.2@garage')).toEqual({ targets: ['llama3.2@garage:latest'], onlyNode: undefined });
   });
 
+  it('a stand-in that says fixed texts is asked by its own name only', () => {
+    const { cluster, resolve } = setUp({ fast: ['hello', 'qwen3'] });
+    cluster.join('garage', { models: [{ name: 'hello:latest', scripted: true }] });
+    expect(resolve('hello')).toEqual({ targets: ['hello:latest'], onlyNode: undefined });
+    expect(refusalOf(() => resolve('fast'))).toMatchObject({ code: 'model-not-found' });
+    expect(refusalOf(() => resolve('fast@garage'))).toMatchObject({ code: 'model-not-found' });
+    cluster.join('attic', named('qwen3:latest'));
+    expect(resolve('fast')).toEqual({ targets: ['qwen3:latest'], onlyNode: undefined });
+  });
+
   it.each(['llama3.2', 'llama3.2:latest', 'LLama3.2', 'LLAMA3.2:Latest'])('finds llama3.2:latest as %s', (name) => {
     const { cluster, resolve } = setUp();
     cluster.join('garage', named('llama3.2:latest'));

@@ -21,14 +21,16 @@ export function resolveModel(
 ): ResolvedModel {
   const key = toModelKey(name);
   if (registry.places(key).length > 0) return { targets: [key], onlyNode: undefined };
-  const known = findAlias(name, aliases).filter((target) => registry.places(target).length > 0);
+  // A stand-in is asked by its own name only.
+  const isReal = (target: string) => registry.places(target).some(({ report }) => report.scripted !== true);
+  const known = findAlias(name, aliases).filter(isReal);
   if (known.length > 0) return { targets: known, onlyNode: undefined };
   const suffixed = splitNodeSuffix(name);
   if (suffixed !== undefined) {
     const node = registry.node(suffixed.node);
     const isThere = (target: string) => registry.places(target).some((served) => served.engine.node === node);
     const target = toModelKey(suffixed.model);
-    const targets = isThere(target) ? [target] : findAlias(suffixed.model, aliases).filter(isThere);
+    const targets = isThere(target) ? [target] : findAlias(suffixed.model, aliases).filter(isThere).filter(isReal);
     if (node !== undefined && targets.length > 0) return { targets, onlyNode: node.name };
   }
   throw toUnknownModel(name, name, registry);

@@ -1,7 +1,7 @@
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { splitNodeSuffix } from '../cluster/model-names.ts';
 import type { ServedModelView } from '../cluster/views.ts';
-import { building, type NodeChoice, namedEngines } from './engine-choice.ts';
+import { copying, type NodeChoice, namedEngines } from './engine-choice.ts';
 import type { ModelTurns } from './model-turns.ts';
 import type { OperationRunner } from './operation-runner.ts';
 import { type OperationCluster, placesOf } from './places.ts';
@@ -47,14 +47,14 @@ export async function copyModel(
 }
 
 function placesToCopy(source: string, choice: NodeChoice, cluster: OperationCluster): readonly ServedModelView[] {
-  const places = knownPlaces(source, cluster).filter(({ engine }) => building.fits(engine));
+  const places = knownPlaces(source, cluster).filter(({ engine }) => copying.fits(engine));
   if (places.length === 0) {
     throw new ClusterError('unsupported', `'${source}' is on no engine that can copy models`, {
       details: { param: 'source' },
     });
   }
   if (choice === 'all' || choice === 'best') return places;
-  return namedEngines(choice, building, cluster.registry).map((engine) => {
+  return namedEngines(choice, copying, cluster.registry).map((engine) => {
     const place = places.find((known) => known.engine === engine);
     if (place !== undefined) return place;
     throw new ClusterError('model-not-found', `node '${engine.node.name}' has no model '${source}'`, {

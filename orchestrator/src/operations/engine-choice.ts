@@ -16,7 +16,9 @@ export function managesModels(engine: EngineView): boolean {
 
 export const pulling: EngineWork = { words: 'pull models', fits: managesModels };
 
-/** Copies, creates, pushes and takes blobs. */
+export const copying: EngineWork = { words: 'copy models', fits: managesModels };
+
+/** Creates, pushes and takes blobs. */
 export const building: EngineWork = { words: 'make models', fits: ({ report }) => report.kind === 'ollama' };
 
 /** Which nodes work goes to: everywhere, these ones, or wherever it fits best. */
@@ -59,12 +61,13 @@ export function unknownNode(name: string): ClusterError {
 }
 
 /**
- * A node that has the model already is first; else the one with the most memory for it: that of its graphics
+ * A node that has the model already is first, then those with an engine that somebody installed; else the one with the most memory for it: that of its graphics
  * cards, then what is free of the machine's own. Disks are not known.
  */
 export function byRoom(engines: readonly EngineView[], model?: string): readonly EngineView[] {
   const rank = (engine: EngineView): readonly number[] => [
     model !== undefined && holds(engine, model) ? 1 : 0,
+    engine.report.kind === 'builtin' ? 0 : 1,
     engine.node.hardware.gpus.reduce((sum, gpu) => sum + gpu.vramBytes, 0),
     engine.node.report.memoryAvailableBytes,
   ];
@@ -85,5 +88,8 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
 }
 
 function findEngine(node: NodeView, work: EngineWork): EngineView | undefined {
-  return node.state === 'active' ? node.engines.find((engine) => work.fits(engine) && isReachable(engine)) : undefined;
+  if (node.state !== 'active') return undefined;
+  const fitting = node.engines.filter((engine) => work.fits(engine) && isReachable(engine));
+  // Who has installed an engine means that one.
+  return fitting.find(({ report }) => report.kind !== 'builtin') ?? fitting[0];
 }

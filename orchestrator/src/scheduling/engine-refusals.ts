@@ -17,6 +17,8 @@ export function refusalWithout(
     case 'ollama':
       if (checkedFirst.has(need)) return 'at-once';
       return checkedByRunner.has(need) && hasLlamaServer(version) ? 'when-loaded' : undefined;
+    case 'builtin':
+      return 'when-loaded';
     case 'lm-studio':
       return need === 'completion' || need === 'embedding' || need === 'vision' ? 'when-loaded' : undefined;
     default:

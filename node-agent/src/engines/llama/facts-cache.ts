@@ -14,21 +14,30 @@ export class FactsCache {
     this.#inspector = inspector;
   }
 
-  /** Looks at files that were not looked at; resolves when all were, or `signal` aborts. Forgets those that are gone. */
-  async prepare(models: readonly StoredModel[], signal: AbortSignal): Promise<void> {
+  /**
+   * Looks at files that were not looked at; resolves when all were, or `signal` aborts: then `late` is called with what comes after
+   * it. Forgets files that are gone.
+   */
+  async prepare(models: readonly StoredModel[], signal: AbortSignal, late: () => void): Promise<void> {
     const keys = new Set(models.map(({ header }) => header));
     for (const key of this.#asked.keys()) {
       if (keys.has(key)) continue;
       this.#asked.delete(key);
       this.#known.delete(key);
     }
-    const all = Promise.all(models.map((model) => this.#ask(model)));
+    const all = Promise.all(models.map((model) => this.#look(model, signal, late)));
     const enough = Promise.withResolvers<void>();
     const stop = () => enough.resolve();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     await Promise.race([all, enough.promise]);
     signal.removeEventListener('abort', stop);
+  }
+
+  async #look(model: StoredModel, signal: AbortSignal, late: () => void): Promise<void> {
+    if (this.#known.has(model.header)) return;
+    await this.#ask(model);
+    if (signal.aborted) late();
   }
 
   /** Undefined: not looked at yet, or unreadable. */

@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { ModelCommand } from '@waggle/shared/lane-link/node-host.ts';
@@ -24,14 +25,19 @@ export interface LlamaEngineOptions {
   readonly availableBytes?: () => number;
 }
 
+export interface LlamaEngine extends Engine {
+  /** Its store has other models than before. */
+  changed(): void;
+}
+
 export const builtinEngineId = 'builtin';
 const defaultNumCtx = 4_096;
 const defaultLoadedModels = 3;
 /** The first report does not wait longer for what the files say. */
-const factsWaitMs = 1_000;
+const factsWaitMs = 300;
 
 /** llama.cpp, run by the agent itself: every loaded model is a process of its own. */
-export function createLlamaEngine(options: LlamaEngineOptions): Engine {
+export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
   const { store, settings, hasOtherModels, clock, availableBytes = () => process.availableMemory() } = options;
   const inspector = new FileInspector(clock);
   const facts = new FactsCache(inspector);
@@ -45,9 +51,11 @@ export function createLlamaEngine(options: LlamaEngineOptions): Engine {
     factsOf: (model) => facts.get(model),
     availableBytes,
     clock,
-    changed: () => {},
+    changed: () => changed(),
   });
-  let signOfLife = 0;
+  let signOfLife = Number.NEGATIVE_INFINITY;
+  let watcher = () => {};
+  const changed = () => watcher();
 
   function find(name: string): StoredModel {
     const model = store.find(name);
@@ -58,7 +66,7 @@ export function createLlamaEngine(options: LlamaEngineOptions): Engine {
   async function survey(signal: AbortSignal): Promise<EngineSurvey> {
     await store.rescan();
     const models = offered(store.list(), hasOtherModels());
-    await facts.prepare(models, AbortSignal.any([signal, AbortSignal.timeout(factsWaitMs)]));
+    await facts.prepare(models, AbortSignal.any([signal, AbortSignal.timeout(factsWaitMs)]), changed);
     const problem =
       inspector.unfit === undefined ? store.problem : `the built-in engine cannot run: ${inspector.unfit}`;
     const listed = inspector.unfit === undefined ? models : [];
@@ -82,7 +90,11 @@ export function createLlamaEngine(options: LlamaEngineOptions): Engine {
   }
 
   return {
-    identity: { engineId: builtinEngineId, dialect: 'ollama', url: `builtin://localhost${store.folder}` },
+    identity: {
+      engineId: builtinEngineId,
+      dialect: 'ollama',
+      url: `builtin://localhost${pathToFileURL(store.folder).pathname}`,
+    },
     probe: {
       // The files are there, and so is the engine; what is wrong with it is told by its survey.
       ping: async () => {},
@@ -126,7 +138,12 @@ export function createLlamaEngine(options: LlamaEngineOptions): Engine {
     // Nothing is asked over a network, so nothing can lead back to the cluster.
     nameCluster() {},
     lastSignOfLife: () => signOfLife,
+    watch: (told) => {
+      watcher = told;
+    },
+    changed,
     async close() {
+      watcher = () => {};
       await Promise.all([residents.close(), inspector.close(), store.close()]);
     },
   };

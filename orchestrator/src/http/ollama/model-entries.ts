@@ -47,7 +47,9 @@ export function listTags(nodes: readonly NodeView[], aliases: Aliases): readonly
   const listed = [...entries.values()];
   for (const [alias, targets] of aliases) {
     if (entries.has(toModelKey(alias))) continue;
-    const target = targets.map((name) => entries.get(toModelKey(name))).find((entry) => entry !== undefined);
+    const target = targets
+      .map((name) => entries.get(toModelKey(name)))
+      .find((entry) => entry !== undefined && entry['scripted'] !== true);
     if (target !== undefined) listed.push({ ...target, name: alias, model: alias, alias_of: target.name });
   }
   return listed.toSorted((a, b) => timeOf(b.modified_at) - timeOf(a.modified_at));

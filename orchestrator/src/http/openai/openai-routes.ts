@@ -59,7 +59,7 @@ function toModel(id: string, tag: TagEntry): object {
     id,
     object: 'model',
     created: Math.floor((Date.parse(tag.modified_at) || 0) / 1_000),
-    owned_by: slash === -1 ? 'library' : tag.name.slice(0, slash),
+    owned_by: tag['scripted'] === true ? 'scripted' : slash === -1 ? 'library' : tag.name.slice(0, slash),
     nodes: tag.nodes,
   };
 }
