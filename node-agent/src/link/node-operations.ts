@@ -3,6 +3,7 @@ import type { OperationFrame, OperationRequest } from '@waggle/shared/cluster/op
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
+import { PassingContent } from '@waggle/shared/process/passing-content.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { OperationDown, OperationUp } from '@waggle/shared/wire/convert-operation.ts';
 import { maxBodyPartBytes } from '@waggle/shared/wire/lane-frames.ts';
@@ -63,9 +64,14 @@ export class NodeOperations {
       this.#deps.changed();
     };
     for (const event of ['end', 'error', 'close']) call.on(event, over);
+    const passing = new PassingContent();
+    const push = (bytes: Uint8Array) => {
+      passing.passed(bytes.byteLength);
+      if (!content.push(bytes)) call.pause();
+    };
     call.on('data', (frame: OperationDown) => {
       if (frame.type === 'start') void this.#run(call, frame.request, content, controller.signal);
-      else if (frame.type === 'content' && !content.push(frame.bytes)) call.pause();
+      else if (frame.type === 'content') push(frame.bytes);
       else if (frame.type === 'content-end') endContent(content, frame.broken);
       else if (frame.type === 'cancel')
         controller.abort(new ClusterError('client-gone', 'the operation was cancelled'));
