@@ -12,6 +12,7 @@ import {
   steady,
   thermometer,
 } from './call-parts.ts';
+import { modelCalls } from './model-calls.ts';
 import { v1Calls } from './v1-calls.ts';
 import type { WireCall } from './wire-call.ts';
 
@@ -92,6 +93,8 @@ export const comparedCalls: readonly WireCall[] = [
   { name: 'delete without a model', method: 'DELETE', path: '/api/delete', body: {} },
   { name: 'delete', method: 'DELETE', path: '/api/delete', body: { model: 'spare' } },
   get('tags after the delete', '/api/tags'),
+
+  ...modelCalls,
 
   // Load and unload.
   generate('generate load', { model: 'voice' }),

@@ -89,8 +89,12 @@ function blankUnstable(key: string, value: unknown): unknown {
       return Array.isArray(value) ? value.toSorted((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1)) : value;
     case 'error':
     case 'message':
-      // The port of the engine's own runner.
-      return typeof value === 'string' ? value.replace(/127\.0\.0\.1:\d{4,5}/g, '127.0.0.1:<port>') : value;
+      // The port of the engine's own runner, and the folder it keeps its files in.
+      return typeof value === 'string'
+        ? value
+            .replace(/127\.0\.0\.1:\d{4,5}/g, '127.0.0.1:<port>')
+            .replace(/\/\S*\/(blobs|manifests)\//g, '<folder>/$1/')
+        : value;
     default:
       return value;
   }

@@ -19,9 +19,9 @@ export const intendedDifferences: readonly IntendedDifference[] = [
   },
   { calls: /^ps /, at: /^body\.models\[\d+\]\.node$/, reason: '`/api/ps` names the node of each entry, under `node`.' },
   {
-    calls: /^pull absent/,
-    at: /^body(?:\[\d+\])?\.node$/,
-    reason: 'The lines of a pull name their node, under `node`.',
+    calls: /^(?:pull|create|push)/,
+    at: /^body\[\d+\]\.node$/,
+    reason: 'The lines of a pull, a create and a push name their node, under `node`.',
   },
   { calls: /with a name that is near$/, at: /^body\.hint$/, reason: 'A 404 names the nearest models, under `hint`.' },
 
@@ -93,6 +93,12 @@ export const intendedDifferences: readonly IntendedDifference[] = [
     calls: /^v1 chat too long$/,
     at: /^(?:status|body\..*)$/,
     reason: 'A prompt longer than the context is 400 `context_length_exceeded` below `/v1` (Ollama cuts it silently).',
+  },
+  {
+    calls: /^push (?:absent|what is no name)/,
+    at: /^(?:status|contentType|form|endsWithNewline|body(?:\.error)?)$/,
+    reason:
+      'A push of a model that is nowhere is 404, of what is no name 400, in the words of the other routes (Ollama: a file of its folder that is missing).',
   },
 
   // OpenAI's API as OpenAI defines it, where Ollama's /v1 does not.

@@ -32,7 +32,12 @@ export function callWire(base: string, call: WireCall): Promise<WireAnswer> {
       {
         method: call.method,
         agent: false,
-        headers: { ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }), ...call.headers },
+        headers: {
+          ...(body === undefined || call.headers?.['transfer-encoding'] !== undefined
+            ? {}
+            : { 'content-length': Buffer.byteLength(body) }),
+          ...call.headers,
+        },
       },
       (incoming) => {
         const chunks: Buffer[] = [];

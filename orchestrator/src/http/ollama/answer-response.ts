@@ -5,10 +5,9 @@ import { ndjsonResponse } from '../ndjson-response.ts';
 
 /** An engine's own answer. */
 export function answerResponse({ status, contentType, body }: OperationAnswer): Response {
-  return new Response(new Uint8Array(body), {
-    status,
-    headers: { ...(contentType === '' ? {} : { 'content-type': contentType }), 'content-length': String(body.length) },
-  });
+  const type: Record<string, string> = contentType === '' ? {} : { 'content-type': contentType };
+  const headers = { ...type, 'content-length': String(body.length) };
+  return new Response(body.length === 0 ? null : new Uint8Array(body), { status, headers });
 }
 
 export function reportResponse(answer: ReportedAnswer): Promise<Response> | Response {

@@ -99,7 +99,7 @@ function createBlobHead({ cluster, runner }: BuildRouteDeps, blobs: BlobPlaces):
     const digest = digestOf(context);
     const engine = await blobs.placeFor(clientOf(context), digest, nodeChoice(context), deps);
     const answer = await runner.runWhole(engine, { name: 'blob-head', body: { digest } }, deps.signal);
-    return withNodes([engine.node.name], new Response(null, { status: answer.status }));
+    return withNodes([engine.node.name], answerResponse(answer));
   };
 }
 
