@@ -40,7 +40,11 @@ describe('the form of calls', () => {
     ],
     ['Llama 3', llama3, { kind: 'object', open: '', close: '', isList: false, argumentsKey: 'parameters' }],
     ['Mistral', mistral, { kind: 'object', open: '[TOOL_CALLS]', close: '', isList: true, argumentsKey: 'arguments' }],
-    ['name and arguments apart', apart, { kind: 'parts', open: '[TOOL_CALLS]', between: '[ARGS]', close: '' }],
+    [
+      'name and arguments apart',
+      apart,
+      { kind: 'parts', open: '[TOOL_CALLS]', afterName: '[ARGS]', beforeArguments: '', close: '' },
+    ],
   ])('%s', (_name, source, form) => {
     expect(new ChatTemplate(source, tokens).toolForm).toMatchObject(form);
   });

@@ -64,7 +64,8 @@ export class ChatTemplate {
     const marks = thinking === undefined ? [] : [thinking.open, thinking.close];
     if (toolForm === undefined) return marks;
     const { open, close } = toolForm;
-    return [...marks, open, close, ...(toolForm.kind === 'parts' ? [toolForm.between] : [])].filter(Boolean);
+    const inside = toolForm.kind === 'parts' ? [toolForm.afterName, toolForm.beforeArguments] : [];
+    return [...marks, open, close, ...inside].filter(Boolean);
   }
 
   /**
@@ -77,10 +78,11 @@ export class ChatTemplate {
     try {
       return this.#write(written, tools, think);
     } catch (cause) {
-      const merged = withoutSystem(written);
-      if (merged !== undefined) {
+      // Where the template's author took an absent list for an empty one, or wants no system message.
+      for (const other of [written, withoutSystem(written)]) {
+        if (other === undefined) continue;
         try {
-          return this.#write(merged, tools, think);
+          return this.#write(other, tools ?? [], think);
         } catch {
           // The first refusal says more.
         }
@@ -96,7 +98,7 @@ export class ChatTemplate {
   ): string {
     return this.#template.render({
       messages,
-      ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map(toTemplateTool) }),
+      ...(tools === undefined ? {} : { tools: tools.map(toTemplateTool) }),
       add_generation_prompt: true,
       bos_token: this.#tokens.bos,
       eos_token: this.#tokens.eos,
@@ -135,7 +137,7 @@ export class ChatTemplate {
     const user = { role: 'user', content: 'sample question' };
     const tool = { name: sampleCall.name, description: '', parameters: { type: 'object', properties: {} } };
     const call = {
-      id: 'sample001',
+      id: sampleCall.id,
       type: 'function',
       function: { name: sampleCall.name, arguments: { [sampleCall.key]: sampleCall.value } },
     };
@@ -156,7 +158,13 @@ export class ChatTemplate {
       // What stands before an answer, whether it is text or a call.
       let begin = 0;
       while (begin < at && answered[begin] === called[begin]) begin++;
-      return findToolForm(called.slice(begin), answered.slice(at + sampleText.length));
+      // Not from the middle of a mark that begins like another one.
+      const mark = called.slice(0, begin).lastIndexOf('<');
+      if (mark !== -1 && !called.slice(mark, begin).includes('>')) begin = mark;
+      const written = called.slice(begin);
+      const thought = this.thinking === undefined ? -1 : written.lastIndexOf(this.thinking.close);
+      const from = thought === -1 ? 0 : thought + (this.thinking?.close.length ?? 0);
+      return findToolForm(written.slice(from), answered.slice(at + sampleText.length));
     } catch {
       return undefined;
     }

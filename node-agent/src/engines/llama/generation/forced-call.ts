@@ -17,7 +17,8 @@ export function callGrammar(form: ToolForm, tools: readonly ToolDefinition[]): s
 }
 
 function toCall(form: ToolForm, name: string, argumentsRule: string): string {
-  if (form.kind === 'parts') return `${literal(name)} ${literal(form.between)} ${argumentsRule}`;
+  if (form.kind === 'parts')
+    return `${literal(name)} ${literal(form.afterName + form.beforeArguments)} ${argumentsRule}`;
   const named = literal(
     `${JSON.stringify(form.nameKey)}: ${JSON.stringify(name)}, ${JSON.stringify(form.argumentsKey)}: `,
   );

@@ -79,7 +79,7 @@ function toTemplated(
     throw unable('think', 'this model does not support thinking');
   }
   const think = thinking === undefined ? undefined : (request.think ?? true);
-  const options: Omit<RenderOptions, 'messages'> = { tools, think };
+  const options: Omit<RenderOptions, 'messages'> = { tools: tools.length === 0 ? undefined : tools, think };
   const render = (some: readonly ChatMessage[]) => template.render({ ...options, messages: some });
   const fitting = truncates ? fitMessages(messages, mostTokens, (some) => countTokens(render(some))) : messages;
   let text = render(fitting);

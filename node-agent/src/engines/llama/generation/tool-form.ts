@@ -3,7 +3,7 @@ import { findJsonEnd, parseJsonObject } from './balanced-json.ts';
 /**
  * How a template writes the call of a tool.
  * `object`: `open`, a JSON object with the name and the arguments under these keys (or a list of such), `close`.
- * `parts`: `open`, the name, `between`, the arguments as a JSON object, `close`.
+ * `parts`: `open`, the name, `afterName`, perhaps an id and `beforeArguments`, the arguments as a JSON object, `close`.
  */
 export type ToolForm =
   | {
@@ -14,10 +14,25 @@ export type ToolForm =
       readonly argumentsKey: string;
       readonly isList: boolean;
     }
-  | { readonly kind: 'parts'; readonly open: string; readonly between: string; readonly close: string };
+  | {
+      readonly kind: 'parts';
+      readonly open: string;
+      readonly afterName: string;
+      /** Empty: there is no id. */
+      readonly beforeArguments: string;
+      readonly close: string;
+    };
 
 /** A sample that stands out wherever a template writes it. */
-export const sampleCall = { name: 'sample_tool_name', key: 'sample_key', value: 'sample_value' } as const;
+export const sampleCall = {
+  id: 'sample001',
+  name: 'sample_tool_name',
+  key: 'sample_key',
+  value: 'sample_value',
+} as const;
+
+/** One mark in brackets, such as a model has a token for. */
+const oneMark = /^(?:<[^<>]+>|\[[A-Z_]+\])$/;
 
 /**
  * The form of a call, from what a template writes of `sampleCall` in the place of an answer: without what it writes before an
@@ -68,9 +83,14 @@ function findPartsForm(written: string, { nameAt, keyAt, end }: Places): ToolFor
   const objectEnd = findJsonEnd(written, start);
   if (objectEnd === -1 || !isSampleArguments(parseJsonObject(written.slice(start, objectEnd)))) return undefined;
   const open = written.slice(0, nameAt).trim();
-  const between = written.slice(nameAt + sampleCall.name.length, start);
-  if (open === '' || between.trim() === '') return undefined;
-  return { kind: 'parts', open, between, close: written.slice(objectEnd, Math.max(objectEnd, end)).trim() };
+  const [afterName = '', beforeArguments = ''] = written
+    .slice(nameAt + sampleCall.name.length, start)
+    .split(sampleCall.id)
+    .map((part) => part.trim());
+  // What is more than that differs from call to call, in ways that one sample does not show.
+  if (!oneMark.test(open) || !oneMark.test(afterName)) return undefined;
+  const close = written.slice(objectEnd, Math.max(objectEnd, end)).trim();
+  return { kind: 'parts', open, afterName, beforeArguments, close };
 }
 
 function isSampleArguments(value: unknown): boolean {

@@ -12,7 +12,13 @@ const tagged: ToolForm = {
 };
 const bare: ToolForm = { ...tagged, open: '', close: '', argumentsKey: 'parameters' };
 const listed: ToolForm = { ...tagged, open: '[TOOL_CALLS]', close: '', isList: true };
-const parts: ToolForm = { kind: 'parts', open: '[TOOL_CALLS]', between: '[ARGS]', close: '' };
+const parts: ToolForm = {
+  kind: 'parts',
+  open: '[TOOL_CALLS]',
+  afterName: '[CALL_ID]',
+  beforeArguments: '[ARGS]',
+  close: '',
+};
 
 function read(form: ToolForm, pieces: Iterable<string>) {
   const reader = new ToolReader(form, new Set(['look_up', 'clock']));
@@ -41,6 +47,13 @@ describe.each([
       '',
       [oslo, ['clock', {}]],
     ],
+    [
+      'several between one pair of marks',
+      tagged,
+      `<tool_call>\n${object('arguments')}\n{"name": "clock", "arguments": {}}\n</tool_call>ok`,
+      'ok',
+      [oslo, ['clock', {}]],
+    ],
     ['without its end', tagged, `<tool_call>\n${object('arguments')}`, '', [oslo]],
     ['the other common name', tagged, `<tool_call>\n${object('parameters')}\n</tool_call>`, '', [oslo]],
     ['bare', bare, object('parameters'), '', [oslo]],
@@ -51,7 +64,13 @@ describe.each([
       '',
       [oslo, ['clock', {}]],
     ],
-    ['name and arguments apart', parts, '[TOOL_CALLS]look_up[ARGS]{"city": "Oslo {\\"}"}', '', [oslo]],
+    [
+      'name and arguments apart',
+      parts,
+      '[TOOL_CALLS]look_up[CALL_ID]a1b2c3d4e[ARGS]{"city": "Oslo {\\"}"}',
+      '',
+      [oslo],
+    ],
   ])('%s', (_what, form, text, said, calls) => {
     expect(read(form, cut(text))).toEqual({ text: said, calls });
   });

@@ -137,11 +137,12 @@ export class ToolReader {
     let at = form.open.length;
     let name: string | undefined;
     if (form.kind === 'parts') {
-      const between = text.indexOf(form.between.trim(), at);
+      const named = text.indexOf(form.afterName, at);
       const brace = text.indexOf('{', at);
-      if (between === -1 || brace === -1) return brace === -1 && !isWhole ? undefined : { end: at };
-      name = text.slice(at, between).trim();
-      at = between + form.between.trim().length;
+      if (named === -1 || brace === -1) return brace === -1 && !isWhole ? undefined : { end: at };
+      name = text.slice(at, named).trim();
+      const before = text.indexOf(form.beforeArguments, named + form.afterName.length);
+      at = before === -1 ? brace : before + form.beforeArguments.length;
     }
     while (at < text.length && /\s/.test(text[at] ?? '')) at++;
     if (at >= text.length) return isWhole ? { end: at } : undefined;
@@ -149,10 +150,19 @@ export class ToolReader {
     if (first !== '{' && first !== '[') return { end: at };
     const jsonEnd = findJsonEnd(text, at);
     if (jsonEnd === -1) return isWhole ? { end: at } : undefined;
-    const end = this.#afterClose(text, jsonEnd, isWhole);
-    if (end === undefined) return undefined;
     const json = text.slice(at, jsonEnd);
     const calls = name === undefined ? this.#callsOf(json) : this.#callOf(name, parseJsonObject(json), json);
+    // Several may stand between one pair of marks.
+    if (calls !== undefined && form.kind === 'object' && form.close !== '' && /^[\s,]*[{[]/.test(text.slice(jsonEnd))) {
+      const rest = this.#readCalls(form.open + text.slice(jsonEnd).replace(/^[\s,]+/, ''), isWhole);
+      if (rest?.calls === undefined) return rest === undefined ? undefined : { end: at };
+      return {
+        calls: [...calls, ...rest.calls],
+        end: text.length - (form.open.length + lengthAfter(text, jsonEnd) - rest.end),
+      };
+    }
+    const end = this.#afterClose(text, jsonEnd, isWhole);
+    if (end === undefined) return undefined;
     return calls === undefined ? { end } : { calls, end };
   }
 
@@ -184,6 +194,11 @@ export class ToolReader {
   #callOf(name: string, parsed: unknown, text: string): readonly ReadCall[] | undefined {
     return parsed !== undefined && this.#offered.has(name) ? [{ name, arguments: text }] : undefined;
   }
+}
+
+/** Characters behind the blank space and commas after `at`. */
+function lengthAfter(text: string, at: number): number {
+  return text.slice(at).replace(/^[\s,]+/, '').length;
 }
 
 function toList(json: string): readonly Readonly<Record<string, unknown>>[] | undefined {
