@@ -7,6 +7,8 @@ import { type AnswerScript, aborted, startTestServer, type TestServer } from '..
 const path = '/v1/responses';
 type Json = Record<string, unknown>;
 
+const idOf = (object: Json | undefined): string => String(object?.['id']);
+
 const saying = (text: string): AnswerScript =>
   async function* () {
     yield toTypedBatch([
@@ -84,19 +86,19 @@ describe('the memory', () => {
     await using server = await startTestServer({ script: saying('Hello') });
     const first = await createOne(server);
     const second = await createOne(server, { input: 'And?', previous_response_id: first['id'] });
-    expect((await get(server, String(second['id']))).json()).toEqual(second);
-    const items = (await get(server, `${second['id']}/input_items?order=asc`)).json() as { data: Json[] };
+    expect((await get(server, idOf(second))).json()).toEqual(second);
+    const items = (await get(server, `${idOf(second)}/input_items?order=asc`)).json() as { data: Json[] };
     expect(items).toMatchObject({ object: 'list', has_more: false, first_id: items.data[0]?.['id'] });
     expect(items.data.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
     expect(items.data.every(({ id }) => typeof id === 'string')).toBe(true);
-    const newest = (await get(server, `${second['id']}/input_items?limit=1`)).json();
+    const newest = (await get(server, `${idOf(second)}/input_items?limit=1`)).json();
     expect(newest).toMatchObject({ data: [items.data[2]], has_more: true });
-    const rest = (await get(server, `${second['id']}/input_items?after=${items.data[2]?.['id']}`)).json();
+    const rest = (await get(server, `${idOf(second)}/input_items?after=${idOf(items.data[2])}`)).json();
     expect(rest).toMatchObject({ data: [items.data[1], items.data[0]], has_more: false });
-    const gone = await send(server.port, `${path}/${first['id']}`, { method: 'DELETE' });
+    const gone = await send(server.port, `${path}/${idOf(first)}`, { method: 'DELETE' });
     expect(gone.json()).toEqual({ id: first['id'], object: 'response', deleted: true });
-    expect((await get(server, String(first['id']))).status).toBe(404);
-    expect((await get(server, `${second['id']}/input_items`)).json()).toMatchObject({ data: { length: 3 } });
+    expect((await get(server, idOf(first))).status).toBe(404);
+    expect((await get(server, `${idOf(second)}/input_items`)).json()).toMatchObject({ data: { length: 3 } });
   });
 
   it('keeps nothing that it was told not to keep', async () => {
@@ -177,7 +179,7 @@ describe('what is not there is said', () => {
 
   it('only what runs in the background can be cancelled', async () => {
     await using server = await startTestServer({ script: saying('Hello') });
-    const { id } = await createOne(server);
+    const id = idOf(await createOne(server));
     expect((await send(server.port, `${path}/${id}/cancel`, {})).status).toBe(400);
   });
 });

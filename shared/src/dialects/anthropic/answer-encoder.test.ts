@@ -18,8 +18,8 @@ function encoder() {
 
 /** Events of a stream given in batches; each must be named as its type says. */
 function stream(...batches: ChatEvent[][]): Record<string, unknown>[] {
-  const { encode } = encoder();
-  const text = batches.map((batch) => Buffer.from(encode(batch)).toString()).join('');
+  const made = encoder();
+  const text = batches.map((batch) => Buffer.from(made.encode(batch)).toString()).join('');
   expect(text.endsWith('\n\n')).toBe(true);
   return text
     .slice(0, -2)

@@ -32,6 +32,12 @@ test('the words and the status of the engine', () => {
   });
 });
 
+test('a prompt that is longer than the context, in words that clients know', () => {
+  const rendered = renderError(new ClusterError('context-length-exceeded', '9 of 8 tokens'), 'r');
+  expect(rendered.status).toBe(400);
+  expect(rendered.body).toContain('"prompt is too long: 9 of 8 tokens"');
+});
+
 test('inside a stream', () => {
   expect(Buffer.from(renderStreamError(new ClusterError('engine-failed', 'cut'), 'r')).toString()).toBe(
     'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"cut"},"request_id":"r"}\n\n',

@@ -17,9 +17,15 @@ function bodyOf(error: ClusterError, status: number, requestId: string): string 
   const { hint } = error.details;
   return JSON.stringify({
     type: 'error',
-    error: { type: typeOf(error, status), message: publicMessage(error), ...(hint === undefined ? {} : { hint }) },
+    error: { type: typeOf(error, status), message: messageOf(error), ...(hint === undefined ? {} : { hint }) },
     request_id: requestId,
   });
+}
+
+/** Clients that can shorten a conversation look for these words. */
+function messageOf(error: ClusterError): string {
+  const message = publicMessage(error);
+  return error.code === 'context-length-exceeded' ? `prompt is too long: ${message}` : message;
 }
 
 function typeOf({ code }: ClusterError, status: number): string {

@@ -48,9 +48,9 @@ function toEvents(bytes: Uint8Array): JsonObject[] {
 }
 
 function stream(events: readonly ChatEvent[], options: Partial<ResponseEncoderOptions> = {}) {
-  const { encode, kept } = encoder(options);
-  const found = toEvents(Buffer.concat(events.map((event) => encode([event]))));
-  return { events: found, types: found.map(({ type }) => String(type).replace('response.', '')), kept };
+  const made = encoder(options);
+  const found = toEvents(Buffer.concat(events.map((event) => made.encode([event]))));
+  return { events: found, types: found.map(({ type }) => String(type).replace('response.', '')), kept: made.kept };
 }
 
 const usage = {
@@ -136,10 +136,10 @@ test('the same as a whole', () => {
     call('w', '1'),
     end('tool-calls'),
   ];
-  const { encodeWhole, kept } = encoder();
-  const whole = JSON.parse(Buffer.from(encodeWhole(given)).toString()) as JsonObject;
+  const made = encoder();
+  const whole = JSON.parse(Buffer.from(made.encodeWhole(given)).toString()) as JsonObject;
   expect(whole).toEqual(stream(given).events.at(-1)?.['response']);
-  expect(kept).toEqual([whole]);
+  expect(made.kept).toEqual([whole]);
 });
 
 test('thinking as a summary, and sealed', () => {
@@ -195,9 +195,9 @@ describe('an answer that was cut', () => {
   });
 
   test('by a failure keeps what was said', () => {
-    const { encode, encodeFailure, kept } = encoder();
-    const said = encode([{ type: 'text-delta', text: 'Ok' }]);
-    const events = toEvents(Buffer.concat([said, encodeFailure(new ClusterError('engine-failed', 'cut'))]));
+    const made = encoder();
+    const said = made.encode([{ type: 'text-delta', text: 'Ok' }]);
+    const events = toEvents(Buffer.concat([said, made.encodeFailure(new ClusterError('engine-failed', 'cut'))]));
     expect(events.at(-1)).toMatchObject({
       type: 'response.failed',
       response: {
@@ -206,7 +206,7 @@ describe('an answer that was cut', () => {
         output: [{ type: 'message', status: 'incomplete', content: [{ text: 'Ok' }] }],
       },
     });
-    expect(kept).toHaveLength(1);
+    expect(made.kept).toHaveLength(1);
   });
 });
 

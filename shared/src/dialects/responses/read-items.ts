@@ -124,7 +124,8 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
     }
     if (role === 'user') pushUser(parts);
     else if (first === undefined) push({ role: 'system', content: joinTexts(parts) });
-    else if (first.role === 'system' && others.length === 0) first.content += `\n\n${joinTexts(parts)}`;
+    else if (first.role === 'system' && others.length === 0)
+      first.content = joinTexts([...toParts(first.content), ...parts]);
     else pushUser([{ type: 'text', text: toLaterSystem(joinTexts(parts)) }]);
   }
 

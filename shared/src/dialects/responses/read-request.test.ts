@@ -156,7 +156,7 @@ describe('items', () => {
         { instructions: 'Be brief.' },
       ),
     ).toEqual([
-      { role: 'system', content: 'Be brief.\n\nYou code.' },
+      { role: 'system', content: 'Be brief.\nYou code.' },
       { role: 'user', content: 'Hi\n<system>\nFaster.\n</system>\nnow' },
     ]);
   });
