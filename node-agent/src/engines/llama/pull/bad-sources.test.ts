@@ -116,7 +116,7 @@ describe('what goes wrong on the way', () => {
     source.add('/m.gguf', makeModel());
     source.before = (response, request) => {
       if (request.headers.range === 'bytes=0-0') return false;
-      response.writeHead(416).end();
+      response.writeHead(416, { etag: source.files.get('/m.gguf')?.etag }).end();
       return true;
     };
     const store = await bench.openStore({ limits: { ...limits, parallelRanges: 1 } });
