@@ -60,12 +60,14 @@ export class RecordingResidency implements ModelResidency {
   readonly loaded: RequestFacts[] = [];
   readonly unloaded: string[] = [];
 
-  async load(facts: RequestFacts): Promise<void> {
+  async load(facts: RequestFacts): Promise<string> {
     this.loaded.push(facts);
+    return 'node-1';
   }
 
-  async unload(model: string): Promise<void> {
+  async unload(model: string): Promise<readonly string[]> {
     this.unloaded.push(model);
+    return ['node-1', 'knöt'];
   }
 }
 

@@ -5,6 +5,7 @@ import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { Hono } from 'hono';
+import { attemptsHeader, noAttempts } from './answer-headers.ts';
 import { judgePath, toEntity } from './clean-path.ts';
 import { type ErrorForm, errorFormOf, idHeaders } from './errors/error-form.ts';
 import type { FailureRenderer } from './errors/failure-renderer.ts';
@@ -76,6 +77,7 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
     const list = idHeaders(errorFormOf(url, headers), requestIds(headers['x-request-id']));
     cors.append(list, headers.origin);
     for (let at = 0; at + 1 < list.length; at += 2) response.headers.set(list[at] ?? '', list[at + 1] ?? '');
+    if (!response.headers.has(attemptsHeader)) response.headers.set(...noAttempts);
     return response;
   };
 
@@ -96,7 +98,8 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
         void listener(incoming, outgoing);
         return;
       }
-      const headers = ['server', serverName, 'x-request-id', requestIds(incoming.headers['x-request-id'])];
+      const requestId = requestIds(incoming.headers['x-request-id']);
+      const headers = ['server', serverName, 'x-request-id', requestId, ...noAttempts];
       cors.append(headers, incoming.headers.origin);
       sendPlain(outgoing, mended, headers);
       return;
@@ -105,7 +108,7 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
     const isRefusal = verdict instanceof ClusterError;
     const form = errorFormOf(incoming.url ?? '', incoming.headers);
     const answer = isRefusal ? failures.render(verdict, form, requestId) : verdict;
-    const headers = ['server', serverName, ...idHeaders(form, requestId)];
+    const headers = ['server', serverName, ...idHeaders(form, requestId), ...noAttempts];
     const { origin, host } = incoming.headers;
     if (isRefusal && origin !== undefined && cors.isAllowed(origin, host)) cors.append(headers, origin);
     if (isRefusal) sendAndHangUp(incoming, outgoing, { answer, headers, clock });

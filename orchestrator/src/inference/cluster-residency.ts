@@ -34,20 +34,21 @@ export class ClusterResidency implements ModelResidency {
     this.#logger = deps.logger;
   }
 
-  async load(facts: RequestFacts, signal: AbortSignal): Promise<void> {
+  async load(facts: RequestFacts, signal: AbortSignal): Promise<string> {
     const resolved = resolveModel(facts.model, this.#registry, this.#aliases());
     const needs = facts.needs.filter((need) => neededToLoad.has(need));
     this.#refuseIncapable(facts, { ...resolved, needs });
     // A client that leaves does not stop the load: somebody else may wait for the same one.
     const { numCtx, startOptions, keepAliveSeconds } = facts;
-    await this.#scheduler.makeResident({ ...resolved, numCtx, startOptions, keepAliveSeconds, needs });
+    const node = await this.#scheduler.makeResident({ ...resolved, numCtx, startOptions, keepAliveSeconds, needs });
     signal.throwIfAborted();
+    return node;
   }
 
-  async unload(model: string): Promise<void> {
+  async unload(model: string): Promise<readonly string[]> {
     const { targets, onlyNode } = resolveModel(model, this.#registry, this.#aliases());
     const places = targets.flatMap((target) => this.#registry.places(target));
-    await this.release(places.filter((served) => onlyNode === undefined || served.engine.node.name === onlyNode));
+    return this.release(places.filter((served) => onlyNode === undefined || served.engine.node.name === onlyNode));
   }
 
   /** Throws what an engine would say if each of them would refuse even to load the model for such a request. */
@@ -64,9 +65,13 @@ export class ClusterResidency implements ModelResidency {
     if (refusal !== undefined) throw refusal;
   }
 
-  /** Tells every engine that has one of them; a node that fails is logged, the others are told all the same. */
-  async release(places: readonly ServedModel[]): Promise<void> {
-    const told = places.map(async (served) => {
+  /**
+   * Tells every engine that has one of them, and resolves to the names of their nodes; one that fails is logged, the others are told
+   * all the same.
+   */
+  async release(places: readonly ServedModel[]): Promise<readonly string[]> {
+    const told: string[] = [];
+    const telling = places.map(async (served) => {
       const placement = this.#scheduler.placement(served);
       placement.keepUntil = 0;
       served.toldUntil = 0;
@@ -74,6 +79,7 @@ export class ClusterResidency implements ModelResidency {
       placement.wasToldToGo = true;
       try {
         await served.engine.node.link?.unload({ engineId: served.engine.engineId, model: served.name, pins: {} });
+        told.push(placement.node);
       } catch (thrown) {
         this.#logger.warn('model-unload-failed', {
           node: placement.node,
@@ -82,6 +88,7 @@ export class ClusterResidency implements ModelResidency {
         });
       }
     });
-    await Promise.all(told);
+    await Promise.all(telling);
+    return told;
   }
 }

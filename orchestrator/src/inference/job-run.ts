@@ -14,7 +14,7 @@ import type { Answer, InferenceRequest } from './inference.ts';
 import type { InferenceDeps } from './inference-deps.ts';
 import { toJobHeader, toLine } from './job-header.ts';
 import { toMissingCapability } from './missing-capability.ts';
-import type { AttemptRecord, RequestRecord } from './request-record.ts';
+import { type AttemptRecord, countAttempts, type RequestRecord } from './request-record.ts';
 import type { ResolvedModel } from './resolve-model.ts';
 import { findUntranslatable } from './untranslatable.ts';
 
@@ -145,7 +145,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
     this.#deps.budget.attempted(this.#deps.clock.now());
     this.#attempt = new Attempt(this.#deps, placed, attemptRecord, this);
     const remainingMs = this.deadlineAt === undefined ? undefined : this.deadlineAt - this.#deps.clock.now();
-    const header = toJobHeader(this.#request, { placed, attempt: this.record.attempts.length, remainingMs });
+    const header = toJobHeader(this.#request, { placed, attempt: countAttempts(this.record), remainingMs });
     this.#attempt.start(header, this.#request.body);
   }
 
@@ -255,8 +255,7 @@ export class JobRun implements Answer, HeldJob, AttemptOwner {
   }
 
   #mayRetry(costs: boolean): boolean {
-    const { attempts } = this.record;
-    if (attempts.length - this.#declined >= mostAttempts || this.#declined >= mostDeclined) return false;
+    if (countAttempts(this.record) >= mostAttempts || this.#declined >= mostDeclined) return false;
     if (this.#killed >= mostKilled) return false;
     return !costs || this.#deps.budget.take(this.#deps.clock.now());
   }

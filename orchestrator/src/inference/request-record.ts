@@ -36,6 +36,13 @@ export interface RequestRecord {
   error?: { readonly code: string; readonly message: string };
 }
 
+/** Jobs that a node gave back at once are no attempts, though they are part of the story. */
+export function countAttempts({ attempts }: Pick<RequestRecord, 'attempts'>): number {
+  let count = 0;
+  for (const { outcome } of attempts) if (outcome !== 'declined') count++;
+  return count;
+}
+
 export interface AttemptRecord {
   readonly node: string;
   readonly engineId: string;

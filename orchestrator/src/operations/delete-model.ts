@@ -6,13 +6,13 @@ import { refuseAlias } from './refuse-alias.ts';
 import { listFailures, runEverywhere } from './run-everywhere.ts';
 
 /**
- * Deletes a model wherever it is (`model@node`: there only), by its own name: `bad-request` for an alias. Resolves when every engine has deleted it; rejects naming the nodes
+ * Deletes a model wherever it is (`model@node`: there only), by its own name: `bad-request` for an alias. Resolves to the names of their nodes when every engine has deleted it; rejects naming the nodes
  * that have it still. Engines that were started with their model cannot delete it, which is an error only if no other has it.
  */
 export async function deleteModel(
   model: string,
   deps: { readonly cluster: OperationCluster; readonly runner: OperationRunner; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<readonly string[]> {
   refuseAlias(model, deps.cluster, 'delete a model by its own name');
   const places = placesOf(model, deps.cluster);
   const deletable = places.filter((place) => managesModels(place.engine));
@@ -27,7 +27,7 @@ export async function deleteModel(
   });
   const failed = await runEverywhere(tasks, deps, (status) => status < 300 || status === 404);
   const [first] = failed;
-  if (first === undefined) return;
+  if (first === undefined) return deletable.map(({ engine }) => engine.node.name);
   if (deletable.length === 1) throw first.error;
   throw new ClusterError(
     'engine-failed',

@@ -17,7 +17,7 @@ export interface ModelToPush {
 export async function pushModel(
   { model, fields, choice, stream }: ModelToPush,
   deps: { readonly cluster: OperationCluster; readonly runner: OperationRunner; readonly signal: AbortSignal },
-): Promise<{ readonly node: string; readonly answer: ReportedAnswer }> {
+): Promise<{ readonly node: string; readonly attempts: number; readonly answer: ReportedAnswer }> {
   const { cluster, signal } = deps;
   refuseAlias(model, cluster, 'push a model by its own name');
   const named = choice === 'best' || choice === 'all' ? undefined : namedEngines(choice, building, cluster.registry);
@@ -27,10 +27,10 @@ export async function pushModel(
   let failure = new ClusterError('unsupported', `'${model}' is on no engine that can push models`, {
     details: { param: 'model' },
   });
-  for (const { engine, name } of places) {
+  for (const [index, { engine, name }] of places.entries()) {
     try {
       const task = { engine, operation: { name: 'push', body: { ...fields, model: name } } } as const;
-      return { node: engine.node.name, answer: await runReported([task], stream, deps) };
+      return { node: engine.node.name, attempts: index + 1, answer: await runReported([task], stream, deps) };
     } catch (thrown) {
       failure = toClusterError(thrown);
       if (signal.aborted || failure.httpStatus < 500) throw failure;

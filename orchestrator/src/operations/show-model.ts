@@ -7,8 +7,13 @@ import { type OperationCluster, placesOf } from './places.ts';
 
 /** Either an engine's own answer, or a model whose engine cannot describe it: then its report is all there is. */
 export type ShownModel =
-  | { readonly form: 'answer'; readonly place: ServedModelView; readonly answer: OperationAnswer }
-  | { readonly form: 'report'; readonly place: ServedModelView };
+  | {
+      readonly form: 'answer';
+      readonly place: ServedModelView;
+      readonly attempts: number;
+      readonly answer: OperationAnswer;
+    }
+  | { readonly form: 'report'; readonly place: ServedModelView; readonly attempts: number };
 
 /**
  * Describes a model by the engine that has it: one that answers is enough. `fields` are the client's, the model's name
@@ -21,19 +26,22 @@ export async function showModel(
 ): Promise<ShownModel> {
   const places = placesToShow(model, deps.cluster);
   let failure: ClusterError | undefined;
+  let attempts = 0;
   for (const place of places) {
     if (!managesModels(place.engine)) continue;
+    attempts++;
     try {
       const { name: _alias, ...rest } = fields;
       const operation = { name: 'show', body: { ...rest, model: place.name } } as const;
-      return { form: 'answer', place, answer: await deps.runner.runWhole(place.engine, operation, deps.signal) };
+      const answer = await deps.runner.runWhole(place.engine, operation, deps.signal);
+      return { form: 'answer', place, attempts, answer };
     } catch (thrown) {
       failure = toClusterError(thrown);
       if (deps.signal.aborted || failure.httpStatus < 500) throw failure;
     }
   }
   const described = places.find((place) => !managesModels(place.engine));
-  if (described !== undefined) return { form: 'report', place: described };
+  if (described !== undefined) return { form: 'report', place: described, attempts };
   throw failure ?? new ClusterError('no-node', `no node that has '${model}' can be reached now`);
 }
 

@@ -162,8 +162,8 @@ export class Scheduler implements CapacityListener {
     this.capacityChanged();
   }
 
-  /** Makes the model resident where it is cheapest, and keeps it there as long as the client asks. Rejects with a ClusterError. */
-  async makeResident(job: ResidentWish): Promise<void> {
+  /** Makes the model resident on the node where that is cheapest, and keeps it there as long as the client asks. Rejects with a ClusterError. */
+  async makeResident(job: ResidentWish): Promise<string> {
     const now = this.#clock.now();
     const excluded = new Set<Exclusion>();
     for (const target of job.targets) {
@@ -173,7 +173,7 @@ export class Scheduler implements CapacityListener {
       if (job.keepAliveSeconds !== undefined)
         place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
       await this.#loader.load(place, job, job.keepAliveSeconds);
-      return;
+      return place.node;
     }
     throw toNoPlaceError(job.targets[0] ?? 'it', excluded);
   }

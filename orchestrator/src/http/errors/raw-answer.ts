@@ -1,10 +1,12 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { noAttempts } from '../answer-headers.ts';
 import { type PlainAnswer, serverName, toHeaderList } from './plain-answer.ts';
 
 /** Answers on the bare socket, where node has no response to write to, and closes it. */
 export function sendRaw(socket: Duplex, answer: PlainAnswer, requestId: string): void {
-  const headers = toHeaderList(answer, ['server', serverName, 'x-request-id', requestId, 'connection', 'close']);
+  const own = ['server', serverName, 'x-request-id', requestId, ...noAttempts, 'connection', 'close'];
+  const headers = toHeaderList(answer, own);
   let head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n`;
   for (let at = 0; at + 1 < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`;
   socket.on('error', () => {});

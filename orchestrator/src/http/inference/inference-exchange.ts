@@ -6,7 +6,8 @@ import { dialects } from '@waggle/shared/dialects/dialects.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer, InferenceRequest } from '../../inference/inference.ts';
-import { nodeHeader, toHeaderText } from '../answer-headers.ts';
+import { countAttempts } from '../../inference/request-record.ts';
+import { attemptsHeader, nodeHeader, toHeaderText, toNodeList } from '../answer-headers.ts';
 import type { ErrorForm } from '../errors/error-form.ts';
 import { sendPlain, serverName } from '../errors/plain-answer.ts';
 import { sendAndHangUp } from '../errors/send-and-hang-up.ts';
@@ -48,6 +49,8 @@ export class InferenceExchange implements RunningRequest {
   seat = notSeated;
   #answer: Answer | undefined;
   #call: TranslatedCall | undefined;
+  /** Where a model was loaded or unloaded. */
+  #nodes: readonly string[] = [];
   #isStream = false;
   #isClosed = false;
   #bodyBytes = 0;
@@ -161,8 +164,9 @@ export class InferenceExchange implements RunningRequest {
       await this.#writer.write(this.#answer, form);
       return;
     }
-    if (facts.action === 'load') await this.#deps.residency.load(facts, this.#controller.signal);
-    else await this.#deps.residency.unload(facts.model);
+    const { residency } = this.#deps;
+    if (facts.action === 'load') this.#nodes = [await residency.load(facts, this.#controller.signal)];
+    else this.#nodes = await residency.unload(facts.model);
     const events: ChatEvent[] = [{ type: 'response-end', finishReason: facts.action === 'load' ? 'load' : 'unload' }];
     if (endpoints[facts.endpoint].kind === 'embedding') events.unshift({ type: 'embeddings', vectors: [] });
     this.#writer.writeEvents(events, form);
@@ -198,12 +202,11 @@ export class InferenceExchange implements RunningRequest {
     const headers = ['server', serverName, 'x-request-id', this.#requestId];
     if (this.#options.translation?.errorForm === 'anthropic') headers.push('request-id', this.#requestId);
     const record = this.#answer?.record;
-    if (record !== undefined) {
-      const { node } = record;
-      if (node !== undefined) headers.push(nodeHeader, toHeaderText(node));
-    }
+    const nodes = this.#nodes;
+    if (record?.node !== undefined) headers.push(nodeHeader, toHeaderText(record.node));
+    else if (nodes.length > 0) headers.push(nodeHeader, toNodeList(nodes));
     if (record?.cache !== undefined) headers.push('x-waggle-cache', record.cache);
-    headers.push('x-waggle-attempts', String(record?.attempts.length ?? 0));
+    headers.push(attemptsHeader, String(record === undefined ? nodes.length : countAttempts(record)));
     this.#deps.cors.append(headers, this.#options.incoming.headers.origin);
     return headers;
   }

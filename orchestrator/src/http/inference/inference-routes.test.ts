@@ -252,7 +252,12 @@ describe('load and unload requests', () => {
   ])('%s %j', async (path, body, action, expected) => {
     await using server = await startTestServer();
     const reply = await send(server.port, path, { body });
-    expect(reply.headers['content-type']).toBe('application/json; charset=utf-8');
+    const nodes = action === 'load' ? ['node-1', '1'] : ['node-1, kn%C3%B6t', '2'];
+    expect(reply.headers).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'x-waggle-node': nodes[0],
+      'x-waggle-attempts': nodes[1],
+    });
     expect(reply.json()).toMatchObject(expected);
     expect(server.residency.loaded.map((facts) => facts.model)).toEqual(action === 'load' ? ['m'] : []);
     expect(server.residency.unloaded).toEqual(action === 'unload' ? ['m'] : []);

@@ -1,6 +1,6 @@
 import type { OperationAnswer } from '../../operations/operation-runner.ts';
 import type { ReportedAnswer } from '../../operations/run-reported.ts';
-import { nodeHeader, toHeaderText } from '../answer-headers.ts';
+import { attemptsHeader, nodeHeader, toNodeList } from '../answer-headers.ts';
 import { ndjsonResponse } from '../ndjson-response.ts';
 
 /** An engine's own answer. */
@@ -14,9 +14,9 @@ export function reportResponse(answer: ReportedAnswer): Promise<Response> | Resp
   return answer.form === 'answer' ? answerResponse(answer.answer) : ndjsonResponse(answer.lines);
 }
 
-/** Names the node that did it; where several did, their lines do. */
-export function withNodes(nodes: readonly string[], response: Response): Response {
-  const [node] = nodes;
-  if (node !== undefined && nodes.length === 1) response.headers.set(nodeHeader, toHeaderText(node));
+/** Names the nodes that did it, asked once each unless told otherwise. */
+export function withNodes(nodes: readonly string[], response: Response, attempts = nodes.length): Response {
+  if (nodes.length > 0) response.headers.set(nodeHeader, toNodeList(nodes));
+  response.headers.set(attemptsHeader, String(attempts));
   return response;
 }

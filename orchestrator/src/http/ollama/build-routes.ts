@@ -85,11 +85,11 @@ function createPush({ cluster, runner, readObject }: BuildRouteDeps): Handler {
     const model = nameOf(fields, 'PushRequest');
     if (model === '') throw modelRequired();
     const { name: _name, stream = true, ...rest } = fields;
-    const { node, answer } = await pushModel(
+    const { node, attempts, answer } = await pushModel(
       { model, fields: rest, choice: nodeChoice(context), stream: stream !== false },
       { cluster, runner, signal: context.req.raw.signal },
     );
-    return withNodes([node], await reportResponse(answer));
+    return withNodes([node], await reportResponse(answer), attempts);
   };
 }
 

@@ -34,7 +34,7 @@ function createShow({ cluster, runner, readObject }: ModelRouteDeps): Handler {
     const model = nameOf(fields, 'ShowRequest');
     if (model.trim() === '') throw modelRequired();
     const shown = await showModel(model, fields, { cluster, runner, signal: context.req.raw.signal });
-    return withNodes([shown.place.engine.node.name], toShowResponse(shown));
+    return withNodes([shown.place.engine.node.name], toShowResponse(shown), shown.attempts);
   };
 }
 
@@ -49,8 +49,8 @@ function createDelete({ cluster, runner, readObject }: ModelRouteDeps): Handler 
     if (model.trim() === '') throw modelRequired();
     if (!isName(model))
       throw new ClusterError('bad-request', `name "${model}" is invalid`, { details: { param: 'model' } });
-    await deleteModel(model, { cluster, runner, signal: context.req.raw.signal });
-    return new Response(null, { status: 200, headers: { 'content-length': '0' } });
+    const nodes = await deleteModel(model, { cluster, runner, signal: context.req.raw.signal });
+    return withNodes(nodes, new Response(null, { status: 200, headers: { 'content-length': '0' } }));
   };
 }
 
