@@ -141,12 +141,20 @@ export class ChatTemplate {
       type: 'function',
       function: { name: sampleCall.name, arguments: { [sampleCall.key]: sampleCall.value } },
     };
+    const isWritten = (tools: readonly ToolDefinition[] | undefined) => {
+      try {
+        return this.#write([user], tools, undefined) !== this.#write([user], [tool], undefined);
+      } catch {
+        return false;
+      }
+    };
+    const isAbsentFine = isWritten(undefined);
+    if (!isAbsentFine && !isWritten([])) return undefined;
     try {
-      const before = this.#write([user], undefined, undefined);
-      if (this.#write([user], [tool], undefined) === before) return undefined;
       const write = (answer: object) =>
         this.#template.render({
           messages: [user, { role: 'assistant', ...answer }],
+          ...(isAbsentFine ? {} : { tools: [] }),
           add_generation_prompt: false,
           bos_token: this.#tokens.bos,
           eos_token: this.#tokens.eos,
@@ -162,7 +170,8 @@ export class ChatTemplate {
       const mark = called.slice(0, begin).lastIndexOf('<');
       if (mark !== -1 && !called.slice(mark, begin).includes('>')) begin = mark;
       const written = called.slice(begin);
-      const thought = this.thinking === undefined ? -1 : written.lastIndexOf(this.thinking.close);
+      const name = written.indexOf(sampleCall.name);
+      const thought = this.thinking === undefined ? -1 : written.slice(0, name).lastIndexOf(this.thinking.close);
       const from = thought === -1 ? 0 : thought + (this.thinking?.close.length ?? 0);
       return findToolForm(written.slice(from), answered.slice(at + sampleText.length));
     } catch {

@@ -69,7 +69,7 @@ function findObjectForm(written: string, { nameAt, keyAt, end }: Places): ToolFo
         const open = isList ? before.trimEnd().slice(0, -1) : before;
         const after = written.slice(objectEnd, Math.max(objectEnd, end));
         const close = isList ? after.trimStart().slice(1) : after;
-        return { kind: 'object', open: open.trim(), close: close.trim(), nameKey, argumentsKey, isList };
+        return { kind: 'object', open: open.trim(), close: firstMark(close), nameKey, argumentsKey, isList };
       }
     }
     if (start === 0) break;
@@ -89,11 +89,16 @@ function findPartsForm(written: string, { nameAt, keyAt, end }: Places): ToolFor
     .map((part) => part.trim());
   // What is more than that differs from call to call, in ways that one sample does not show.
   if (!oneMark.test(open) || !oneMark.test(afterName)) return undefined;
-  const close = written.slice(objectEnd, Math.max(objectEnd, end)).trim();
+  const close = firstMark(written.slice(objectEnd, Math.max(objectEnd, end)));
   return { kind: 'parts', open, afterName, beforeArguments, close };
 }
 
 function isSampleArguments(value: unknown): boolean {
   const object = typeof value === 'string' ? parseJsonObject(value) : value;
   return typeof object === 'object' && object !== null && Object.entries(object)[0]?.[0] === sampleCall.key;
+}
+
+/** What follows the mark that closes a call belongs to the turn. */
+function firstMark(text: string): string {
+  return /^(?:`{3}|<[^<>]+>|\[[^\]]+\])/.exec(text.trim())?.[0] ?? '';
 }

@@ -4,7 +4,7 @@ import type { JobEnd, JobHeader } from '@waggle/shared/cluster/job.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { RecordedJob, toHeader } from '../../../testing/recorded-job.ts';
 import type { Engine } from '../../engine.ts';
-import { createLlamaEngine, type LlamaEngineOptions } from '../llama-engine.ts';
+import { createLlamaEngine, type LlamaEngine, type LlamaEngineOptions } from '../llama-engine.ts';
 import type { ModelStore } from '../models/model-store.ts';
 
 /** Whether the library is installed here: without it there is nothing to test. */
@@ -13,7 +13,7 @@ export const hasLibrary = await import('node-llama-cpp').then(
   () => false,
 );
 
-export function startEngine(store: ModelStore, more: Partial<LlamaEngineOptions> = {}): Engine {
+export function startEngine(store: ModelStore, more: Partial<LlamaEngineOptions> = {}): LlamaEngine {
   return createLlamaEngine({ store, settings: {}, hasOtherModels: () => false, clock: systemClock, ...more });
 }
 
