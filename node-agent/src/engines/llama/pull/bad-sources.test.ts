@@ -202,8 +202,8 @@ describe('what goes wrong on the way', () => {
   test.each([
     [401, 'forbidden', 'set HF_TOKEN'],
     [403, 'forbidden', 'set HF_TOKEN'],
-    [404, 'not-found', 'there is no'],
-    [410, 'not-found', 'there is no'],
+    [404, 'not-found', 'there is no repository ann/a on 127.0.0.1'],
+    [410, 'not-found', 'there is no repository ann/a on 127.0.0.1'],
     [418, 'engine-failed', 'status 418'],
   ])('status %i is said in words, at once', async (status, code, words) => {
     source.before = (response) => {
@@ -213,6 +213,15 @@ describe('what goes wrong on the way', () => {
     const store = await bench.openStore();
     expect(await failure(pull(store, 'hf.co/ann/a'))).toMatchObject({ code, message: expect.stringContaining(words) });
     expect(source.requests).toHaveLength(1);
+  });
+
+  test('a quantization that is not there is answered with those that are', async () => {
+    source.addRepository('ann/a', { 'm-Q4_0.gguf': makeModel(), 'm-BF16.gguf': makeModel(), 'README.md': makeModel() });
+    source.addRepository('ann/b', { 'README.md': makeModel() });
+    const store = await bench.openStore();
+    const missing = await failure(pull(store, 'hf.co/ann/a:Q5_K_M'));
+    expect(missing.message).toBe('ann/a has no quantization Q5_K_M; it has Q4_0, BF16');
+    expect((await failure(pull(store, 'hf.co/ann/b'))).message).toBe('ann/b has no GGUF files');
   });
 
   test.each([429, 500, 503])('status %i passes', async (status) => {

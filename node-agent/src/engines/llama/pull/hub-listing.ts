@@ -117,7 +117,11 @@ async function listRepository(repository: string, options: SourceOptions): Promi
 }
 
 async function readPage(url: string, repository: string, options: SourceOptions) {
-  const answer = await requestSource(url, { accept: 'application/json' }, options);
+  const answer = await requestSource(url, { accept: 'application/json' }, options).catch((cause: unknown) => {
+    if (!(cause instanceof SourceFailure) || cause.code !== 'not-found') throw cause;
+    const message = `there is no repository ${repository} on ${new URL(url).host}`;
+    throw new SourceFailure(message, { code: cause.code, cause });
+  });
   const entries = toObjects(await readJson(answer.body, repository));
   return { entries, next: nextPage(answer.headers.get('link'), url) };
 }
