@@ -210,17 +210,17 @@ describe.each([
 
   it('is answered from the cache where it asks for one certain answer, and never in the form of another API', async () => {
     const question = { role: 'user' as const, content: `Again, ${prefix}?` };
-    const asked = { model: words, max_tokens: 20, messages: [question], ...({ temperature: 0 } as object) };
+    const certain = { model: words, max_tokens: 20, messages: [question], ...({ temperature: 0 } as object) };
     const chat = { model: words, max_tokens: 20, messages: [question], temperature: 0 };
     const kept: (string | null)[] = [];
     for (let count = 0; count < 2; count++) {
       await clients.openai.chat.completions.create(chat);
-      const { data, response } = await anthropic.messages.create(asked).withResponse();
+      const { data, response } = await anthropic.messages.create(certain).withResponse();
       kept.push(response.headers.get('x-waggle-cache'));
       expect(data.content).toMatchObject([{ type: 'text', text: twelve }]);
     }
     expect(kept).toEqual(['miss', 'hit']);
-    const streamed = await anthropic.messages.stream(asked).finalMessage();
+    const streamed = await anthropic.messages.stream(certain).finalMessage();
     expect(streamed.content).toMatchObject([{ type: 'text', text: twelve }]);
   });
 

@@ -194,7 +194,7 @@ describe('errors have their form', () => {
     const { text, headers } = await readReply(response);
     expect(text).toMatch(/event: error\ndata: [^\n]*\n\n$/);
     expect(text).toContain(
-      `{"type":"error","error":{"type":"api_error","message":"cut"},"request_id":"${headers['request-id']}"}`,
+      `{"type":"error","error":{"type":"api_error","message":"cut"},"request_id":"${String(headers['request-id'])}"}`,
     );
   });
 });

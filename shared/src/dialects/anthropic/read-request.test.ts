@@ -240,6 +240,7 @@ test.each<[string, object, string]>([
   ['tools.0.type', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }, "Anthropic's service"],
   ['tools.0.input_schema', { tools: [{ name: 'w' }] }, 'is required'],
   ['tool_choice.type', { tool_choice: { type: 'required' } }, 'must be "auto"'],
+  ['tool_choice', { tool_choice: { type: 'any' } }, 'no tools to choose from'],
   ['thinking.type', { thinking: { type: 'maybe' } }, 'must be "enabled"'],
   ['mcp_servers', { mcp_servers: [{ url: 'https://x' }] }, "Anthropic's service"],
   ['n', { n: 2 }, 'n: is no parameter of this API'],

@@ -60,7 +60,12 @@ export function readMessagesRequest(body: unknown, { countsOnly }: { readonly co
   const model = needText(fields, 'model');
   const system = readSystem(readBlocks(fields['system'], 'system'), 'system');
   const messages = readMessages(readList(fields, 'messages') ?? []);
+  const tools = readTools(fields);
   const choice = readObject(fields, 'tool_choice');
+  const toolChoice = choice && readToolChoice(choice);
+  if (tools === undefined && toolChoice !== undefined && toolChoice !== 'auto' && toolChoice !== 'none') {
+    throw wrongField('tool_choice', 'there are no tools to choose from');
+  }
   const maxTokens = readInteger(fields, 'max_tokens');
   if (!countsOnly && maxTokens === undefined) throw wrongField('max_tokens', 'is required');
   if (maxTokens !== undefined && maxTokens < 1) throw wrongField('max_tokens', 'must be at least 1');
@@ -72,10 +77,8 @@ export function readMessagesRequest(body: unknown, { countsOnly }: { readonly co
       messages: combineTurns(system.length === 0 ? messages : [{ role: 'system', content: system }, ...messages]),
       sampling: readSampling(fields, maxTokens),
       ...withoutAbsent({
-        tools: readTools(fields),
-        toolChoice: choice && readToolChoice(choice),
-        parallelToolCalls:
-          choice && readFlag(choice, 'disable_parallel_tool_use', 'tool_choice') === true ? false : undefined,
+        tools,
+        ...(tools === undefined ? {} : { toolChoice, parallelToolCalls: readParallel(choice) }),
         think: readThink(fields),
         format: readFormat(fields),
       }),
@@ -125,6 +128,11 @@ function readTools(fields: JsonObject): readonly ToolDefinition[] | undefined {
       }),
     };
   });
+}
+
+function readParallel(choice: JsonObject | undefined): boolean | undefined {
+  const isDisabled = choice && readFlag(choice, 'disable_parallel_tool_use', 'tool_choice');
+  return isDisabled === true ? false : undefined;
 }
 
 function readToolChoice(choice: JsonObject): ToolChoice {

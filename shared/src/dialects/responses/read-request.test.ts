@@ -266,6 +266,7 @@ test.each<[string, object, string]>([
   ['tools[1].type', { tools: [weather, { type: 'file_search', vector_store_ids: ['v'] }] }, 'run at OpenAI'],
   ['tools[1].name', { tools: [weather, weather] }, 'there are two tools'],
   ['tool_choice', { tools: [weather], tool_choice: { type: 'file_search' } }, 'no tool of your own'],
+  ['tool_choice', { tool_choice: 'required' }, 'no tools to choose from'],
   ['tool_choice', { tool_choice: 'maybe' }, 'must be "none"'],
   ['background', { background: true }, 'is not supported'],
   ['conversation', { conversation: 'conv_1' }, 'is not supported'],

@@ -40,6 +40,9 @@ export function readTools(fields: JsonObject): ReadTools {
   const [first] = left;
   if (first !== undefined && gathered.own.size === 0) throw unsupportedTool(first.type, first.path);
   const { choice, tools } = readChoice(fields['tool_choice'], gathered);
+  if (tools.length === 0 && choice !== undefined && choice !== 'auto' && choice !== 'none') {
+    throw wrongField('tool_choice', 'there are no tools to choose from');
+  }
   return {
     tools: tools.length === 0 ? undefined : tools,
     choice,
