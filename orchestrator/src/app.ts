@@ -90,6 +90,8 @@ export function createApp(deps: AppDeps): ServedApp {
     remoteAdmin: server.remoteAdmin,
     isOwnHost: createOwnHostCheck(server.hosts),
   });
+  const { writeTimeoutMs } = server;
+  const patience = { pulse, writeTimeoutMs, unsentBytes: deps.unsentBytes ?? createUnsentBytes() };
   const runner = new OperationRunner(limits.operationsPerNode);
   const generations = new InferenceEdge({
     inference,
@@ -101,10 +103,8 @@ export function createApp(deps: AppDeps): ServedApp {
     running,
     clock,
     logger,
-    pulse,
     json,
-    writeTimeoutMs: server.writeTimeoutMs,
-    unsentBytes: deps.unsentBytes ?? createUnsentBytes(),
+    ...patience,
     cacheWish: (request, control) => toCacheWish(request, control, config.cache),
   });
 
@@ -163,6 +163,7 @@ export function createApp(deps: AppDeps): ServedApp {
     cors,
     requestIds,
     running,
+    patience,
     clock,
   };
   return {

@@ -11,11 +11,13 @@ import { type ErrorForm, errorFormOf, idHeaders } from './errors/error-form.ts';
 import type { FailureRenderer } from './errors/failure-renderer.ts';
 import { type PlainAnswer, sendPlain, serverName, toResponse } from './errors/plain-answer.ts';
 import { sendAndHangUp } from './errors/send-and-hang-up.ts';
+import type { PatienceOptions } from './inference/reader-patience.ts';
 import type { CorsHeaders } from './middleware/cross-origin.ts';
 import type { Gate } from './middleware/gate.ts';
 import type { RequestIds } from './request-id.ts';
 import type { DirectHandler, HttpEnv, Route } from './route.ts';
 import type { RunningRequests } from './running-requests.ts';
+import { watchReader } from './watch-reader.ts';
 
 export interface WebAppDeps {
   readonly routes: readonly Route[];
@@ -27,6 +29,8 @@ export interface WebAppDeps {
   readonly cors: CorsHeaders;
   readonly requestIds: RequestIds;
   readonly running: RunningRequests;
+  /** With clients that do not read. */
+  readonly patience: PatienceOptions;
   readonly clock: Clock;
 }
 
@@ -60,6 +64,7 @@ export function createWebApp(deps: WebAppDeps): NodeListener {
     }
     const response = app.fetch(request, env);
     if (response === RESPONSE_ALREADY_SENT) return response;
+    watchReader(env.outgoing, deps.patience);
     if (!(response instanceof Promise)) return mark(response, env.incoming);
     track(env.outgoing);
     return response.then((settled) => mark(settled, env.incoming));
