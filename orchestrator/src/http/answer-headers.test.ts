@@ -27,6 +27,7 @@ describe('x-waggle-node and x-waggle-attempts', () => {
     ['show', 'POST', '/api/show', { model: 'tiny' }, 'a', '1'],
     ['an unstreamed pull', 'POST', '/api/pull', { model: 'tiny@b', stream: false }, 'b', '1'],
     ['a pull to several', 'POST', '/api/pull?node=*', { model: 'tiny' }, 'a, b', '2'],
+    ['copy', 'POST', '/api/copy', { source: 'tiny', destination: 'other' }, 'a, b', '2'],
     ['delete', 'DELETE', '/api/delete', { model: 'tiny' }, 'a, b', '2'],
   ])('of %s name who did it', async (_case, method, path, body, nodes, attempts) => {
     await using server = await startTestServer({ nodes: [node('a'), node('b')] });

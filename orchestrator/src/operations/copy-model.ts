@@ -10,7 +10,7 @@ import { listFailures, runEverywhere } from './run-everywhere.ts';
 
 /**
  * Gives a model a second name wherever it is: on every node, on those of `choice`, on one as `model@node`. Both are names of their own:
- * `bad-request` for an alias. Resolves when every engine has done it; rejects naming the nodes that have not.
+ * `bad-request` for an alias. Resolves to the names of their nodes when every engine has done it; rejects naming the nodes that have not.
  */
 export async function copyModel(
   {
@@ -24,7 +24,7 @@ export async function copyModel(
     readonly turns: ModelTurns;
     readonly signal: AbortSignal;
   },
-): Promise<void> {
+): Promise<readonly string[]> {
   const { cluster, signal } = deps;
   refuseAlias(source, cluster, 'copy a model by its own name');
   refuseAlias(destination, cluster, 'a copy of this name would hide it');
@@ -40,7 +40,7 @@ export async function copyModel(
   });
   const failed = await runEverywhere(tasks, deps).finally(endTurn);
   const [first] = failed;
-  if (first === undefined) return;
+  if (first === undefined) return places.map(({ engine }) => engine.node.name);
   if (places.length === 1) throw first.error;
   const words = `'${source}' could not be copied on ${failed.length} of ${places.length} nodes (${listFailures(failed)})`;
   throw new ClusterError('engine-failed', words);

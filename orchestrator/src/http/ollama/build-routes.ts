@@ -45,11 +45,11 @@ function createCopy({ cluster, runner, readObject }: BuildRouteDeps, turns: Mode
     for (const [param, name] of Object.entries(names)) {
       if (!isName(name)) throw new ClusterError('bad-request', `${param} "${name}" is invalid`, { details: { param } });
     }
-    await copyModel(
+    const nodes = await copyModel(
       { ...names, choice: nodeChoice(context) },
       { cluster, runner, turns, signal: context.req.raw.signal },
     );
-    return new Response(null, { status: 200, headers: { 'content-length': '0' } });
+    return withNodes(nodes, new Response(null, { status: 200, headers: { 'content-length': '0' } }));
   };
 }
 
