@@ -56,13 +56,14 @@ async function checkOllama(environment: Environment): Promise<Finding[]> {
       },
     ];
   const answer = await probe(`${url}/api/version`);
-  // People set it for their clients.
+  // People set it for their clients: the orchestrator knows its own address, an agent does not.
   if (answer.kind === 'waggle')
     return [
       {
         check: 'OLLAMA_HOST',
-        level: 'ok',
-        found: `names Waggle (${url}): the orchestrator there looks for Ollama at ${ollama}`,
+        level: 'warn',
+        found: `names Waggle (${url}): right for clients, but an agent started with it finds no Ollama`,
+        mend: 'unset it where npm run agent is started',
       },
       await checkUsual({ check, url: `${ollama}/api/version` }),
     ];
