@@ -143,3 +143,14 @@ test('a budget of one line a second still writes one', () => {
   say('error', 5);
   expect(sink.count('error')).toBe(2);
 });
+
+test('the level can change: what is below the new one is left out, and what is not is there', () => {
+  const { logger, sink, say } = setUp('warn');
+  say('info', 1);
+  logger.setLevel('debug');
+  say('debug', 2);
+  logger.setLevel('error');
+  say('warn', 4);
+  say('error', 8);
+  expect([sink.count('info'), sink.count('debug'), sink.count('warn'), sink.count('error')]).toEqual([0, 2, 0, 8]);
+});

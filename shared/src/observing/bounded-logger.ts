@@ -19,18 +19,29 @@ const eventMaxLength = 100;
 /** A line that says what was dropped comes no more often. */
 const droppedPauseMs = 1_000;
 
+/** A logger whose level can change; whoever uses it calls its methods on it. */
+export interface LevelledLogger extends Logger {
+  setLevel(level: LogLevel): void;
+}
+
 /**
  * A logger that cannot write more than so many lines of so many bytes, whatever it is given. What is below the level costs
  * nothing but the call.
  */
-export function createBoundedLogger(options: BoundedLoggerOptions): Logger {
+export function createBoundedLogger(options: BoundedLoggerOptions): LevelledLogger {
   const lines = new BoundedLines(options);
-  const limit = levelRank[options.level];
-  const at = (level: LogLevel) =>
-    levelRank[level] <= limit
-      ? (event: string, facts?: LogFacts) => lines.write(level, event, facts)
-      : silentLogger[level];
-  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
+  const toMethods = (limit: LogLevel): Logger => {
+    const at = (level: LogLevel) =>
+      levelRank[level] <= levelRank[limit]
+        ? (event: string, facts?: LogFacts) => lines.write(level, event, facts)
+        : silentLogger[level];
+    return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
+  };
+  const logger: LevelledLogger = {
+    ...toMethods(options.level),
+    setLevel: (level) => void Object.assign(logger, toMethods(level)),
+  };
+  return logger;
 }
 
 class BoundedLines {

@@ -1,8 +1,8 @@
 import winston from 'winston';
-import { createBoundedLogger } from './bounded-logger.ts';
+import { createBoundedLogger, type LevelledLogger } from './bounded-logger.ts';
 import { toJsonLine, toTerminalLine } from './line-format.ts';
 import type { LogLine, LogSink } from './log-line.ts';
-import { type Logger, type LogLevel, levelRank } from './logger.ts';
+import { type LogLevel, levelRank } from './logger.ts';
 
 interface LogFile {
   readonly path: string;
@@ -23,7 +23,7 @@ export interface WinstonLoggerOptions {
 const waitingMaxLines = 1_000;
 
 /** Logs to standard error, and to a file that is rotated if one is given, within bounds. */
-export function createWinstonLogger(options: WinstonLoggerOptions): Logger {
+export function createWinstonLogger(options: WinstonLoggerOptions): LevelledLogger {
   const { level, isTerminal, file, maxLinesPerSecond } = options;
   const terminal = createTerminalSink(isTerminal);
   const sinks = file === undefined ? [terminal] : [terminal, createFileSink(file, terminal)];
