@@ -73,10 +73,8 @@ export class ClusterResidency implements ModelResidency {
     const told: string[] = [];
     const telling = places.map(async (served) => {
       const placement = this.#scheduler.placement(served);
-      placement.keepUntil = 0;
+      placement.sendAway();
       served.toldUntil = 0;
-      placement.forgetPins();
-      placement.wasToldToGo = true;
       try {
         await served.engine.node.link?.unload({ engineId: served.engine.engineId, model: served.name, pins: {} });
         told.push(placement.node);

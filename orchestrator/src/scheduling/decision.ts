@@ -44,6 +44,8 @@ export type Exclusion =
   /** A client asked for more context than the engine was started with. */
   | 'fixed-context'
   | 'memory'
+  /** Its operator lets only other nodes serve the model. */
+  | 'not-among-nodes'
   | 'other-node';
 
 /**

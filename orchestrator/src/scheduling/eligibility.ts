@@ -5,6 +5,7 @@ import { type ChoosableJob, neededCtx, type Placement } from './placement.ts';
 /** Why a place cannot take the job now or soon; undefined: it can. Hard reasons only, see `softExclusion`. */
 export function exclusion(place: Placement, job: ChoosableJob, now: number): Exclusion | undefined {
   if (job.onlyNode !== undefined && place.node !== job.onlyNode) return 'other-node';
+  if (!place.isAmongNodes) return 'not-among-nodes';
   if (refusedNeed(place, job) !== undefined) return 'incapable';
   if (place.nodeState !== 'active') return place.nodeState;
   if (place.isRejected) return 'rejected';
@@ -42,6 +43,17 @@ export function isSoft(reason: Exclusion | undefined): boolean {
 
 /** Nothing else keeps the job from any place. */
 export function isForWantOfCapability(excluded: ReadonlySet<Exclusion>): boolean {
-  for (const reason of excluded) if (reason !== 'incapable' && reason !== 'other-node') return false;
+  for (const reason of excluded) if (reason !== 'incapable' && !isElsewhere(reason)) return false;
   return excluded.has('incapable');
+}
+
+/** The place has nothing to do with the job. */
+function isElsewhere(reason: Exclusion): boolean {
+  return reason === 'other-node' || reason === 'not-among-nodes';
+}
+
+/** Its operator keeps the job from every place there is. */
+export function isForWantOfNode(excluded: ReadonlySet<Exclusion>): boolean {
+  for (const reason of excluded) if (!isElsewhere(reason)) return false;
+  return excluded.has('not-among-nodes');
 }

@@ -77,7 +77,8 @@ export function findRefusing<Place extends Placement>(
 ): RefusingPlace<Place> | undefined {
   let found: RefusingPlace<Place> | undefined;
   for (const place of places) {
-    const need = job.onlyNode === undefined || place.node === job.onlyNode ? refusedNeed(place, job) : undefined;
+    if ((job.onlyNode !== undefined && place.node !== job.onlyNode) || !place.isAmongNodes) continue;
+    const need = refusedNeed(place, job);
     if (need === undefined) continue;
     const saysSo = canSay(place, job, need, now);
     if (found === undefined || saysSo) found = { place, need, saysSo };

@@ -3,6 +3,7 @@ import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { findRoom } from './eviction.ts';
 import { neededCtx, type ResidentNeeds } from './placement.ts';
+import type { SchedulerLimits } from './scheduler-limits.ts';
 import { ServedPlacement } from './served-placement.ts';
 import { keptMs, toPins } from './stay.ts';
 
@@ -13,13 +14,17 @@ const reportedMs = [1_000, 3_000];
 export class ModelLoader {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #loadMaxMs: number;
+  readonly #limits: Pick<SchedulerLimits, 'modelLoadMaxMs'>;
   readonly #underWay = new Map<ServedPlacement, Promise<void>>();
 
-  constructor(deps: { readonly clock: Clock; readonly logger: Logger; readonly loadMaxMs: number }) {
+  constructor(deps: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly limits: Pick<SchedulerLimits, 'modelLoadMaxMs'>;
+  }) {
     this.#clock = deps.clock;
     this.#logger = deps.logger;
-    this.#loadMaxMs = deps.loadMaxMs;
+    this.#limits = deps.limits;
   }
 
   /**
@@ -49,10 +54,11 @@ export class ModelLoader {
     const room = isCold ? findRoom(placement, began) : undefined;
     const victim = room?.inMs === 0 && room.victim instanceof ServedPlacement ? room.victim : undefined;
     const before = toStaying([...placement.neighbours()].filter((other) => other !== victim));
+    placement.keepFor(keepAliveSeconds, began);
     placement.loadingSince = began;
     if (victim !== undefined) victim.isLeaving = true;
     const timeout = new AbortController();
-    const stopTimer = this.#clock.schedule(this.#loadMaxMs, () =>
+    const stopTimer = this.#clock.schedule(this.#limits.modelLoadMaxMs, () =>
       timeout.abort(new ClusterError('engine-failed', `${placement.model} was not loaded in time`)),
     );
     this.#logger.info('model-load-started', { ...facts, insteadOf: victim?.model });

@@ -26,6 +26,10 @@ export interface Placement {
   readonly numCtx: number | undefined;
   /** Its engine was started with that context and cannot be told another. */
   readonly isCtxFixed: boolean;
+  /** Context its operator wants it resident with, at least; undefined: any will do. */
+  readonly leastCtx: number | undefined;
+  /** Its operator lets it be served there. */
+  readonly isAmongNodes: boolean;
   /** It is, or would be, resident with these; true as well where its engine has no such options. */
   hasStartOptions(options: StartOptions): boolean;
   /** Jobs of this model the engine takes at once. */
@@ -84,8 +88,10 @@ export interface ChoosableJob {
 
 /** The context this job needs on that place, or undefined: any will do. Engines clamp to what the model can. */
 export function neededCtx(place: Placement, job: Pick<ChoosableJob, 'numCtx'>): number | undefined {
-  if (job.numCtx === undefined) return undefined;
-  return place.contextLength === undefined ? job.numCtx : Math.min(job.numCtx, place.contextLength);
+  const { leastCtx } = place;
+  if (job.numCtx === undefined && leastCtx === undefined) return undefined;
+  const numCtx = Math.max(job.numCtx ?? 0, leastCtx ?? 0);
+  return place.contextLength === undefined ? numCtx : Math.min(numCtx, place.contextLength);
 }
 
 /** What a job asks of the way a model is resident. */
@@ -101,6 +107,10 @@ export function isHotFor(place: Placement, job: ResidentNeeds): boolean {
 
 /** A job could start there this moment. */
 export function isBindable(place: Placement, job: ResidentNeeds): boolean {
-  const isFree = place.idleLanes > 0 && place.running.size + place.foreignJobs < place.parallel && !place.isYielding;
-  return isFree && isHotFor(place, job);
+  return isFree(place) && isHotFor(place, job);
+}
+
+/** It has a lane for one more job of the model. */
+export function isFree(place: Placement): boolean {
+  return place.idleLanes > 0 && place.running.size + place.foreignJobs < place.parallel && !place.isYielding;
 }

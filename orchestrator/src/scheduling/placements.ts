@@ -1,5 +1,6 @@
 import type { ClusterEngine } from '../cluster/cluster-engine.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
+import type { ModelSettings } from '../cluster/model-settings.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import { ClusterRates } from './cluster-rates.ts';
@@ -7,7 +8,8 @@ import type { Decision } from './decision.ts';
 import { EngineRoom } from './engine-room.ts';
 import { ServedPlacement } from './served-placement.ts';
 
-interface PlacementEvents {
+interface PlacementDeps {
+  readonly settings: ModelSettings;
   readonly onProbeDue: (placement: ServedPlacement) => void;
   readonly onHealed: () => void;
 }
@@ -15,23 +17,23 @@ interface PlacementEvents {
 /** What scheduling knows of each served model, for as long as the registry knows the model. */
 export class Placements {
   readonly #registry: NodeRegistry;
-  readonly #events: PlacementEvents;
+  readonly #deps: PlacementDeps;
   readonly #rates = new ClusterRates();
   readonly #known = new WeakMap<ServedModel, ServedPlacement>();
   readonly #rooms = new WeakMap<ClusterEngine, EngineRoom>();
   /** The registry gives the same list as long as it does not change. */
   readonly #lists = new WeakMap<readonly ServedModel[], readonly ServedPlacement[]>();
 
-  constructor(registry: NodeRegistry, events: PlacementEvents) {
+  constructor(registry: NodeRegistry, deps: PlacementDeps) {
     this.#registry = registry;
-    this.#events = events;
+    this.#deps = deps;
   }
 
   of(served: ServedModel): ServedPlacement {
     let placement = this.#known.get(served);
     if (placement === undefined) {
       placement = new ServedPlacement(served, {
-        ...this.#events,
+        ...this.#deps,
         rates: this.#rates,
         room: this.#roomOf(served.engine),
         placement: (other) => this.of(other),

@@ -1,5 +1,6 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Exclusion } from './decision.ts';
+import { isForWantOfNode } from './eligibility.ts';
 
 /** Why a job was refused for which no place is eligible, as its client hears it. */
 export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion> = nothing): ClusterError {
@@ -15,6 +16,10 @@ export function toNoPlaceError(model: string, excluded: ReadonlySet<Exclusion> =
       `num_ctx is more than the engines that have ${model} were started with; they cannot give it another context`,
       { details: { param: 'num_ctx' } },
     );
+  if (isForWantOfNode(excluded))
+    return new ClusterError('no-node', `none of the nodes that may serve ${model} has it (models: nodes)`, {
+      details: { retryAfterMs: 5_000 },
+    });
   return new ClusterError('no-node', `no node that has ${model} can be reached`, {
     details: { retryAfterMs: 5_000 },
   });

@@ -49,8 +49,7 @@ export class Reservations implements Iterable<Placed> {
     }
     placement.lastBoundAt = now;
     placement.passedOver = 0;
-    if (job.keepAliveSeconds !== undefined)
-      placement.keepUntil = Math.max(placement.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
+    placement.keepFor(job.keepAliveSeconds, now);
     const terms = decision.candidates[decision.chosen]?.terms;
     const pins = toPins(placement, now, job.keepAliveSeconds);
     if (pins.keepAliveSeconds !== undefined)

@@ -2,6 +2,7 @@ import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
+import { ModelSettings } from '../cluster/model-settings.ts';
 import type { CapacityListener, NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import { Alarm } from './alarm.ts';
@@ -14,24 +15,15 @@ import { type HeldJob, type Placed, type ResidentWish, toElsewhere, toResident, 
 import { HoldQueue } from './hold-queue.ts';
 import { MatchPass } from './match-pass.ts';
 import { ModelLoader } from './model-loader.ts';
-import { isBindable, type Placement } from './placement.ts';
+import { isFree, type Placement } from './placement.ts';
 import { countPassedOver, Placements } from './placements.ts';
 import { isSoonServed, preferredWaitMs, startsIn } from './preferred-model.ts';
 import { toNoPlaceError, toOverloadedError } from './refusals.ts';
 import { predictDrain } from './remaining.ts';
 import { Reservations } from './reservations.ts';
+import type { SchedulerLimits } from './scheduler-limits.ts';
 import { ServedPlacement } from './served-placement.ts';
-import { toKeepUntil } from './stay.ts';
 import { StrandedLines } from './stranded.ts';
-
-export interface SchedulerLimits {
-  /** Held requests, and the bytes of their bodies. */
-  readonly queueSize: number;
-  readonly heldBytes: number;
-  /** Jobs bound at once over the whole cluster; undefined: as many as there are lanes. */
-  readonly concurrency: number | undefined;
-  readonly modelLoadMaxMs: number;
-}
 
 const loadFailureRestMs = 2_000;
 /** Credentials that were refused are tried again after this, by one job of a user. */
@@ -74,6 +66,8 @@ export class Scheduler implements CapacityListener {
   constructor(deps: {
     readonly registry: NodeRegistry;
     readonly limits: SchedulerLimits;
+    /** What operators want of models; nothing unless told. */
+    readonly settings?: ModelSettings;
     readonly clock: Clock;
     readonly logger: Logger;
   }) {
@@ -83,10 +77,11 @@ export class Scheduler implements CapacityListener {
     this.#logger = deps.logger;
     this.#alarm = new Alarm(deps.clock, () => this.capacityChanged());
     this.#placements = new Placements(deps.registry, {
+      settings: deps.settings ?? new ModelSettings(),
       onProbeDue: (placement) => this.#onProbeDue(placement),
       onHealed: () => this.capacityChanged(),
     });
-    this.#loader = new ModelLoader({ clock: deps.clock, logger: deps.logger, loadMaxMs: deps.limits.modelLoadMaxMs });
+    this.#loader = new ModelLoader(deps);
     deps.registry.listen(this);
   }
 
@@ -170,12 +165,18 @@ export class Scheduler implements CapacityListener {
       const { place, decision } = choose(this.#placements.withModel(target), toResident(job, now), now);
       noteExcluded(decision, excluded);
       if (!(place instanceof ServedPlacement)) continue;
-      if (job.keepAliveSeconds !== undefined)
-        place.keepUntil = Math.max(place.keepUntil, toKeepUntil(job.keepAliveSeconds, now));
+      place.keepFor(job.keepAliveSeconds, now);
       await this.#loader.load(place, job, job.keepAliveSeconds);
       return place.node;
     }
     throw toNoPlaceError(job.targets[0] ?? 'it', excluded);
+  }
+
+  /** Loads the model on exactly this place before anybody asks for it; it stays as long as its operator says, else for ever. Rejects with a ClusterError. */
+  async preload(placement: ServedPlacement): Promise<void> {
+    const { keepAliveMs } = placement.setting;
+    await this.#loader.load(placement, { numCtx: undefined }, keepAliveMs === undefined ? -1 : undefined);
+    this.capacityChanged();
   }
 
   /** Some other place than `except` would take the job this moment. */
@@ -188,7 +189,7 @@ export class Scheduler implements CapacityListener {
 
   /** Takes a lane for a job of our own on exactly this place, past the breaker's admission of users. */
   reserve(placement: ServedPlacement, promptTokens: number): Placed | undefined {
-    if (!isBindable(placement, { numCtx: undefined })) return undefined;
+    if (!isFree(placement) || placement.modelState !== 'hot' || placement.loadingSince !== undefined) return undefined;
     const decision: Decision = { reason: 'bound', chosen: -1, candidates: [], heldMs: 0 };
     return this.#reservations.reserve(
       placement,

@@ -4,6 +4,7 @@ import type { Hardware } from '@waggle/shared/cluster/node.ts';
 import type { Roster } from '@waggle/shared/collections/roster.ts';
 import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
+import type { ModelSetting, ModelSettings } from '../cluster/model-settings.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
@@ -13,10 +14,12 @@ import type { EngineRoom } from './engine-room.ts';
 import type { Placement } from './placement.ts';
 import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
 import { type RatePriors, Rates } from './rates.ts';
+import { toKeepUntil } from './stay.ts';
 
 interface Surroundings {
   readonly rates: ClusterRates;
   readonly room: EngineRoom;
+  readonly settings: ModelSettings;
   readonly placement: (served: ServedModel) => ServedPlacement;
   readonly onProbeDue: (placement: ServedPlacement) => void;
   readonly onHealed: () => void;
@@ -41,24 +44,28 @@ export class ServedPlacement implements Placement {
   pinnedCtx: number | undefined;
   /** Options it was started with because clients asked for them. */
   startOptions: StartOptions | undefined;
-  /** Until when its clients want it resident, on the scheduler's clock; infinite: for ever. */
+  /** Until when its clients or its operator want it resident, on the scheduler's clock; infinite: for ever. */
   keepUntil = 0;
 
   /** We told the engine to unload it, and did not load it again since. */
   wasToldToGo = false;
+  /** The life of its engine in which a client sent it away, and nobody asked for it since. */
+  #sentAwayIn: string | undefined;
   /** It has to go for another model that is being loaded. */
   isLeaving = false;
   residentSince: number | undefined;
   isYielding = false;
+  readonly #settings: ModelSettings;
   readonly #placement: (served: ServedModel) => ServedPlacement;
   /** The report that was there when a load command was answered, and the context asked for. */
   #loaded: { readonly report: ModelReport; readonly numCtx: number | undefined } | undefined;
 
   #priors: { readonly hardware: Hardware; readonly sizeBytes: number; readonly rates: RatePriors } | undefined;
 
-  constructor(served: ServedModel, { rates, room, placement, onProbeDue, onHealed }: Surroundings) {
+  constructor(served: ServedModel, { rates, room, settings, placement, onProbeDue, onHealed }: Surroundings) {
     this.served = served;
     this.room = room;
+    this.#settings = settings;
     this.#placement = placement;
     this.rates = new Rates(() => this.#toPriors(), {
       calibration: rates.calibration,
@@ -85,7 +92,46 @@ export class ServedPlacement implements Placement {
   becameResident(now: number, numCtx: number | undefined): void {
     this.residentSince = now;
     this.wasToldToGo = false;
+    this.#sentAwayIn = undefined;
     this.#loaded = { report: this.served.report, numCtx };
+  }
+
+  /** What its operator wants of the model. */
+  get setting(): ModelSetting {
+    return this.#settings.of(this.served.key);
+  }
+
+  /** Somebody uses it: it stays as long as he asks for, or its operator, if that is longer. Negative: for ever. */
+  keepFor(askedSeconds: number | undefined, now: number): void {
+    const { keepAliveMs } = this.setting;
+    if (askedSeconds !== undefined) this.keepUntil = Math.max(this.keepUntil, toKeepUntil(askedSeconds, now));
+    if (keepAliveMs !== undefined) this.keepUntil = Math.max(this.keepUntil, now + keepAliveMs);
+  }
+
+  /** A client sends it away: it comes back when somebody asks for it, or its engine begins a new life. */
+  sendAway(): void {
+    this.keepUntil = 0;
+    this.forgetPins();
+    this.wasToldToGo = true;
+    this.#sentAwayIn = this.#engineLife;
+  }
+
+  get wasSentAway(): boolean {
+    return this.#sentAwayIn === this.#engineLife;
+  }
+
+  get #engineLife(): string {
+    const { engine } = this.served;
+    return `${engine.node.epoch} ${engine.starts}`;
+  }
+
+  get isAmongNodes(): boolean {
+    const { nodes } = this.setting;
+    return nodes === undefined || nodes.includes(this.node);
+  }
+
+  get leastCtx(): number | undefined {
+    return this.isCtxFixed ? undefined : this.setting.numCtx;
   }
 
   get node(): string {

@@ -3,9 +3,11 @@ import type { Hardware, NodeReport } from '@waggle/shared/cluster/node.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { toModelKey } from '../cluster/model-names.ts';
+import { type ModelSetting, ModelSettings, noSetting } from '../cluster/model-settings.ts';
 import { NodeRegistry } from '../cluster/node-registry.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
-import { Scheduler, type SchedulerLimits } from '../scheduling/scheduler.ts';
+import { Scheduler } from '../scheduling/scheduler.ts';
+import type { SchedulerLimits } from '../scheduling/scheduler-limits.ts';
 import type { ServedPlacement } from '../scheduling/served-placement.ts';
 import { FakeLane, FakeLink } from './fake-link.ts';
 import { toEngineReport, toHardware, toModelReport, toNodeReport } from './reports.ts';
@@ -21,6 +23,7 @@ const roomyLimits: SchedulerLimits = {
 export class FakeCluster {
   readonly clock = new HandClock();
   readonly registry = new NodeRegistry({ clock: this.clock, logger: silentLogger });
+  readonly settings = new ModelSettings();
   readonly scheduler: Scheduler;
   #laneId = 0;
 
@@ -28,9 +31,15 @@ export class FakeCluster {
     this.scheduler = new Scheduler({
       registry: this.registry,
       limits: { ...roomyLimits, ...limits },
+      settings: this.settings,
       clock: this.clock,
       logger: silentLogger,
     });
+  }
+
+  /** What its operator wants of a model from now on, and of no other. */
+  want(model: string, setting: Partial<ModelSetting>): void {
+    this.settings.replace({ [model]: { ...noSetting, ...setting } });
   }
 
   join(name: string, facts: NodeFacts = {}): FakeNode {

@@ -44,6 +44,8 @@ export function toPlacement(node: string, facts: PlacementFacts = {}): Placement
     contextLength: undefined,
     numCtx: undefined,
     isCtxFixed: false,
+    leastCtx: undefined,
+    isAmongNodes: true,
     hasStartOptions: () => true,
     parallel: 1,
     running: Object.assign([...running], { size: running.length }),
