@@ -68,7 +68,7 @@ const PROCESS = packages(
 );
 /** All there is in `src` itself, but tests: a test of this table looks. */
 const ROOT_OF_ORCHESTRATOR = root(
-  ['app', 'banner', 'main', 'start'],
+  ['app', 'banner', 'live-settings', 'main', 'start'],
   'The composition root sees everything and is seen by nothing below it.',
 );
 const ROOT_OF_NODE_AGENT: Ban = {

@@ -3,11 +3,13 @@ import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { toCacheWish } from './caching/cache-wish.ts';
 import type { ResponseCache } from './caching/response-cache.ts';
 import type { ExpectedNodes } from './cluster/expected-nodes.ts';
+import { ModelSettings } from './cluster/model-settings.ts';
 import type { NodeRegistry } from './cluster/node-registry.ts';
-import type { CompiledConfig } from './config/compiled-config.ts';
+import type { CompiledConfig, LimitsConfig } from './config/compiled-config.ts';
 import { anthropicRoutes } from './http/anthropic/anthropic-routes.ts';
 import { messagesTranslation } from './http/anthropic/messages-translation.ts';
-import { BodyReader } from './http/body/body-reader.ts';
+import { type BodyLimits, BodyReader } from './http/body/body-reader.ts';
+import type { JsonLimits } from './http/body/json-scan.ts';
 import { JsonParser } from './http/body/parse-json.ts';
 import { createReadObject } from './http/body/read-object.ts';
 import { type ClusterRouteDeps, clusterRoutes } from './http/cluster/cluster-routes.ts';
@@ -30,7 +32,7 @@ import { openaiRoutes } from './http/openai/openai-routes.ts';
 import { cacheRoutes } from './http/performance/cache-routes.ts';
 import { Pulse } from './http/pulse.ts';
 import { createRequestIds } from './http/request-id.ts';
-import { ResponseMemory } from './http/responses/response-memory.ts';
+import { type MemoryLimits, ResponseMemory } from './http/responses/response-memory.ts';
 import { responsesRoutes } from './http/responses/responses-routes.ts';
 import { responsesTranslation } from './http/responses/responses-translation.ts';
 import { createMethodTable, type Route } from './http/route.ts';
@@ -45,6 +47,7 @@ import type { ModelResidency } from './operations/model-residency.ts';
 import { OperationRunner } from './operations/operation-runner.ts';
 
 export interface AppDeps {
+  /** Its limits may change meanwhile. */
   readonly config: Pick<CompiledConfig, 'server' | 'limits' | 'cache'>;
   /** Names this cluster in `x-waggle-hops`. */
   readonly clusterId: string;
@@ -60,6 +63,8 @@ export interface AppDeps {
   readonly scheduler: ClusterRouteDeps['scheduler'];
   readonly requests: RequestLog;
   readonly aliases: () => Aliases;
+  /** What operators want of models; nothing unless told. */
+  readonly settings?: Pick<ModelSettings, 'timeoutOf'>;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Milliseconds since 1970; the machine's own clock unless told. */
@@ -73,17 +78,15 @@ export function createApp(deps: AppDeps): ServedApp {
   const { config, clusterId, version, inference, residency, cluster, scheduler, requests, aliases, logger, clock } =
     deps;
   const { server, limits } = config;
+  const settings = deps.settings ?? new ModelSettings();
   const running = new RunningRequests();
   const isDraining = (): boolean => running.isDraining;
   const requestIds = createRequestIds();
   const cors = createCors(server.origins);
   const failures = new FailureRenderer(logger);
   const pulse = new Pulse(clock, Math.min(longestBeatMs, server.readTimeoutMs / 4, server.writeTimeoutMs / 8));
-  const bodies = new BodyReader(
-    { maxBytes: limits.maxBodyBytes, heldBytes: limits.heldBytes, timeoutMs: server.readTimeoutMs },
-    pulse,
-  );
-  const json = new JsonParser({ depth: limits.jsonDepth, values: limits.jsonValues });
+  const bodies = new BodyReader(toBodyLimits(config), pulse);
+  const json = new JsonParser(toJsonLimits(limits));
   const readObject = createReadObject(bodies, json);
   const adminOnly = createAdminGuard({
     adminToken: deps.adminToken,
@@ -105,11 +108,12 @@ export function createApp(deps: AppDeps): ServedApp {
     logger,
     json,
     ...patience,
+    timeoutOf: (model) => settings.timeoutOf(model, aliases()),
     cacheWish: (request, control) => toCacheWish(request, control, config.cache),
   });
 
   const models: ModelRouteDeps = { cluster: { registry: cluster, aliases }, runner, readObject, adminOnly };
-  const responses = new ResponseMemory({ count: limits.keptResponses, bytes: limits.keptResponseBytes });
+  const responses = new ResponseMemory(toMemoryLimits(limits));
   const thinks = (model: string): boolean => canThink(model, cluster, aliases());
   const routes: readonly Route[] = [
     generations.route('/api/generate', 'ollama.generate'),
@@ -177,3 +181,39 @@ export function createApp(deps: AppDeps): ServedApp {
 }
 
 const longestBeatMs = 1_000;
+
+// What is read of the limits, at the time of use.
+
+function toBodyLimits({ server, limits }: AppDeps['config']): BodyLimits {
+  return {
+    get maxBytes() {
+      return limits.maxBodyBytes;
+    },
+    get heldBytes() {
+      return limits.heldBytes;
+    },
+    timeoutMs: server.readTimeoutMs,
+  };
+}
+
+function toJsonLimits(limits: LimitsConfig): JsonLimits {
+  return {
+    get depth() {
+      return limits.jsonDepth;
+    },
+    get values() {
+      return limits.jsonValues;
+    },
+  };
+}
+
+function toMemoryLimits(limits: LimitsConfig): MemoryLimits {
+  return {
+    get count() {
+      return limits.keptResponses;
+    },
+    get bytes() {
+      return limits.keptResponseBytes;
+    },
+  };
+}

@@ -13,6 +13,8 @@ import { toBanner, toEngineLines } from './banner.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
 import { openDataFolder } from './config/data-folder.ts';
+import { followConfig } from './config/follow-config.ts';
+import type { ConfigInputs } from './config/load.ts';
 import { prepareLogFile } from './config/log-file.ts';
 import { processInputs } from './config/process-inputs.ts';
 import { readConfig } from './config/read-config.ts';
@@ -22,8 +24,9 @@ import type { Orchestrator } from './start.ts';
 const { version } = packageJson;
 
 try {
-  const outcome = readConfig(processInputs());
-  if (outcome.kind === 'run') await run(outcome.config);
+  const inputs = processInputs();
+  const outcome = readConfig(inputs);
+  if (outcome.kind === 'run') await run(outcome.config, inputs);
   else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${version}\n`);
 } catch (thrown) {
   // What a person can mend gets one sentence and no stack.
@@ -33,7 +36,7 @@ try {
   process.exitCode = 1;
 }
 
-async function run(config: CompiledConfig): Promise<void> {
+async function run(config: CompiledConfig, inputs: ConfigInputs): Promise<void> {
   prepareLogFile(config);
   const data = openDataFolder(config.data);
   // What comes next is most of the program: compiled once, it starts in half the time from then on. It is loaded here because
@@ -63,7 +66,7 @@ async function run(config: CompiledConfig): Promise<void> {
   try {
     const started = await startOrchestrator({ config, data, logger, clock: systemClock, version });
     orchestrator = started;
-    nodes = await startLocalNodes({
+    const local = await startLocalNodes({
       config,
       dataFolder: data.path,
       clusterId: data.clusterId,
@@ -71,8 +74,15 @@ async function run(config: CompiledConfig): Promise<void> {
       logger,
       clock: systemClock,
     });
+    nodes = local;
+    const apply = (next: CompiledConfig) => {
+      logger.setLevel(next.logging.level);
+      started.apply(next);
+      local.follow(next.nodes);
+    };
+    followConfig({ inputs, started: config, apply, logger }, systemClock);
     process.stdout.write(toBanner(toBannerFacts(config, started, data.path)));
-    process.stdout.write(toEngineLines(started.registry.nodes, nodes.findings, config.local.enabled));
+    process.stdout.write(toEngineLines(started.registry.nodes, local.findings, config.local.enabled));
     releaseWhenIdle(() => started.activity(), systemClock);
   } catch (thrown) {
     await orchestrator?.close();

@@ -13,7 +13,7 @@ import { resolveJoinToken } from './config/join-token.ts';
 import { KnownNodesFile } from './config/known-nodes.ts';
 import { grpcKeys, httpKeys, type ListenKeys, toListenError } from './config/listen-error.ts';
 import { toLabels } from './config/node-labels.ts';
-import { Inviter } from './grpc/inviter.ts';
+import { type InvitedAgent, Inviter } from './grpc/inviter.ts';
 import { startGrpcServer } from './grpc/start-grpc-server.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
 import { type AttachedNode, attachNode } from './in-process/attach-node.ts';
@@ -23,6 +23,8 @@ import { ClusterResidency } from './inference/cluster-residency.ts';
 import { Prober } from './inference/prober.ts';
 import { RequestLog } from './inference/request-log.ts';
 import { Watchdog } from './inference/watchdog.ts';
+import { LiveSettings } from './live-settings.ts';
+import { Preloader } from './scheduling/preloader.ts';
 import { RetryBudget } from './scheduling/retry-budget.ts';
 import { Scheduler } from './scheduling/scheduler.ts';
 
@@ -42,8 +44,10 @@ export interface Orchestrator {
   /** Requests, for whoever wants to know whether it is idle. */
   activity(): Activity;
   readonly joinToken: ReturnType<typeof resolveJoinToken>;
-  /** Makes a node of this process part of the cluster; the returned function takes it out. */
-  attach(host: NodeHost): () => void;
+  /** Makes a node of this process part of the cluster. @throws ConfigError when its name is taken */
+  attach(host: NodeHost): AttachedNode;
+  /** Takes up what can change: limits, aliases, settings of models, agents to invite. Engines are nodes, and theirs who attached them. */
+  apply(config: CompiledConfig): void;
   /** Refuses new requests, lets running ones finish, then ends in order. */
   drain(): Promise<void>;
   /** Ends at once. */
@@ -53,23 +57,12 @@ export interface Orchestrator {
 /** Builds every part, in the order of its dependencies, and listens. What was begun is ended again when a later part fails. */
 export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchestrator> {
   const { config, data, logger, clock, version } = deps;
-  const { limits, server, cluster } = config;
-  const ownNames = config.nodes.filter((node) => node.kind === 'engine').map(({ name }) => name);
-  if (config.local.enabled) ownNames.push(config.local.name);
-  const registry = new NodeRegistry({ clock, logger, maxNodes: limits.nodes, ownNames });
-  const aliases = new Map(Object.entries(config.aliases));
-  const scheduler = new Scheduler({
-    registry,
-    limits: {
-      queueSize: server.queueSize,
-      heldBytes: limits.heldBytes,
-      concurrency: server.concurrency,
-      modelLoadMaxMs: limits.modelLoadMaxMs,
-    },
-    clock,
-    logger,
-  });
-  const residency = new ClusterResidency({ registry, scheduler, aliases: () => aliases, logger });
+  const { server, cluster } = config;
+  const live = new LiveSettings(config);
+  const { limits, aliases, ownNames, models: settings } = live;
+  const registry = new NodeRegistry({ clock, logger, limits, ownNames });
+  const scheduler = new Scheduler({ registry, limits: live.scheduler, settings, clock, logger });
+  const residency = new ClusterResidency({ registry, scheduler, aliases, logger });
   const requests = new RequestLog(limits.recentRequests);
   const now = () => clock.now();
   // Invitations need the gRPC port.
@@ -77,7 +70,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   const awaited = new AwaitedNodes({
     cluster: registry,
     known: new KnownNodesFile(data.path, logger),
-    ownNodes: ownNames.length,
+    ownNames,
     isInviting: () => isInviting(),
     clock,
   });
@@ -95,14 +88,16 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   };
   const cache = new ResponseCache(config.cache, clock);
   const inference = new CachedInference({
-    inference: new ClusterInference(inferenceDeps, registry, () => aliases),
+    inference: new ClusterInference(inferenceDeps, registry, aliases),
     cache,
     registry,
-    aliases: () => aliases,
+    aliases,
     requests,
     clock,
   });
   new Prober({ scheduler, clock, logger }).start();
+  const awaitsNodes = () => awaited.areMissing();
+  const preloader = new Preloader({ registry, scheduler, settings, awaitsNodes, clock });
 
   const joinToken = resolveJoinToken(cluster, data);
   const inWords = (where: { readonly host: string; readonly port: number }, keys: ListenKeys) => (thrown: unknown) => {
@@ -122,9 +117,6 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     registry,
   ).catch(inWords({ host: cluster.host, port: cluster.grpcPort }, grpcKeys));
   const inviter = new Inviter({
-    agents: config.nodes
-      .filter((node) => node.kind === 'agent')
-      .map((node) => ({ ...node, labels: toLabels(node.labels) })),
     orchestrator: cluster.advertise ?? `:${grpc.port}`,
     secret: joinToken?.secret ?? '',
     isConnected: (nodeId) => registry.isConnected(nodeId),
@@ -134,7 +126,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   });
   isInviting = () => inviter.isInviting;
   const app = createApp({
-    config,
+    config: { ...config, limits },
     clusterId: data.clusterId,
     adminToken: data.adminToken,
     version,
@@ -145,7 +137,8 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     expected: inviter,
     scheduler,
     requests,
-    aliases: () => aliases,
+    aliases,
+    settings,
     logger,
     clock,
   });
@@ -157,12 +150,14 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     app.dispose();
     throw thrown;
   }
-  inviter.start();
+  inviter.follow(toInvited(config));
   awaited.start();
+  preloader.start();
   const attached = new Set<AttachedNode>();
   const end = async () => {
     inviter.stop();
     awaited.stop();
+    preloader.stop();
     for (const node of attached) node.close();
     await grpc.close();
     app.dispose();
@@ -183,10 +178,18 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
           expected: 'names that differ',
         });
       attached.add(node);
-      return () => {
-        attached.delete(node);
-        node.close();
+      return {
+        ...node,
+        async drain() {
+          await node.drain();
+          attached.delete(node);
+        },
       };
+    },
+    apply(next) {
+      live.take(next);
+      inviter.follow(toInvited(next));
+      scheduler.capacityChanged();
     },
     async drain() {
       await http.drain();
@@ -197,4 +200,8 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
       await end();
     },
   };
+}
+
+function toInvited({ nodes }: CompiledConfig): readonly InvitedAgent[] {
+  return nodes.filter((node) => node.kind === 'agent').map((node) => ({ ...node, labels: toLabels(node.labels) }));
 }

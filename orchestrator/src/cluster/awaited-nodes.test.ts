@@ -19,7 +19,14 @@ function create(facts: Partial<AwaitedNodesDeps> & { readonly known?: KeptInMemo
   const cluster = new FakeCluster();
   const known = facts.known ?? new KeptInMemory();
   const { registry, clock } = cluster;
-  const awaited = new AwaitedNodes({ cluster: registry, ownNodes: 0, isInviting: () => false, clock, ...facts, known });
+  const awaited = new AwaitedNodes({
+    cluster: registry,
+    ownNames: new Set([]),
+    isInviting: () => false,
+    clock,
+    ...facts,
+    known,
+  });
   return { cluster, awaited, known };
 }
 
@@ -42,7 +49,7 @@ describe('AwaitedNodes', () => {
   });
 
   it('miss the nodes of this process until they are attached', () => {
-    const { cluster, awaited } = create({ ownNodes: 2 });
+    const { cluster, awaited } = create({ ownNames: new Set(['n0', 'n1']) });
     cluster.join('own');
     expect(awaited.areMissing()).toBe(true);
     cluster.join('desk');

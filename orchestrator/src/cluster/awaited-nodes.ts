@@ -12,8 +12,8 @@ export interface KnownNodes {
 export interface AwaitedNodesDeps {
   readonly cluster: Pick<ClusterView, 'nodes'>;
   readonly known: KnownNodes;
-  /** Nodes of this process that the configuration asks for. */
-  readonly ownNodes: number;
+  /** Names of the nodes of this process that the configuration asks for; read when asked. */
+  readonly ownNames: ReadonlySet<string>;
   /** Some agent of the configuration is about to join. */
   readonly isInviting: () => boolean;
   readonly clock: Clock;
@@ -35,12 +35,12 @@ export class AwaitedNodes {
   }
 
   areMissing(): boolean {
-    const { cluster, known, ownNodes, isInviting } = this.#deps;
+    const { cluster, known, ownNames, isInviting } = this.#deps;
     const present = cluster.nodes.filter((node) => node.link !== undefined);
     // Nobody at all: whoever comes first may never have been here before.
     if (present.length === 0) return true;
     const own = present.filter((node) => node.address === inProcess).length;
-    if (own < ownNodes || isInviting()) return true;
+    if (own < ownNames.size || isInviting()) return true;
     const ids = new Set(present.map((node) => node.identity.nodeId));
     return known.before.some((nodeId) => !ids.has(nodeId));
   }

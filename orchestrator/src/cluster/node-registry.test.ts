@@ -34,10 +34,27 @@ describe('NodeRegistry', () => {
 
   it('keeps the names of its own nodes for them, whoever is quicker', () => {
     const cluster = new FakeCluster();
-    const registry = new NodeRegistry({ clock: cluster.clock, logger: silentLogger, ownNames: ['desk'] });
+    const registry = new NodeRegistry({ clock: cluster.clock, logger: silentLogger, ownNames: new Set(['desk']) });
     const agent = Object.assign(new FakeLink('desk'), { address: '127.0.0.1:40000' });
     expect(registry.joined(agent, toNodeReport())).toMatchObject({ reason: 'same-name' });
     expect(registry.joined(new FakeLink('desk'), toNodeReport())).toBe(undefined);
+  });
+
+  it('lets a node of its own take the name of one that leaves, and means the new one by it', () => {
+    const cluster = new FakeCluster();
+    const old = cluster.join('desk');
+    old.report([{}], { draining: true });
+    const next = Object.assign(new FakeLink('desk'), {
+      identity: { ...new FakeLink('desk').identity, nodeId: 'next' },
+    });
+    expect(cluster.registry.joined(next, toNodeReport())).toBeUndefined();
+    expect(cluster.registry.node('desk')?.identity.nodeId).toBe('next');
+    old.leave();
+    expect(cluster.registry.node('desk')?.identity.nodeId).toBe('next');
+    const agent = { ...next.identity, nodeId: 'agent' };
+    const stranger = Object.assign(new FakeLink('desk'), { identity: agent, address: '127.0.0.1:40000' });
+    cluster.registry.reported(next, toNodeReport({ draining: true }));
+    expect(cluster.registry.joined(stranger, toNodeReport())).toMatchObject({ reason: 'same-name' });
   });
 
   it('keeps what was learned about a model over a reconnect and over its absence from a report', async () => {

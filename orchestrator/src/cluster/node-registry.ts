@@ -31,22 +31,22 @@ export class NodeRegistry implements LinkEvents, ClusterView {
   readonly #given = new Map<string, GivenFacts>();
   readonly #places = new Map<string, readonly ServedModel[]>();
   readonly #clock: Clock;
-  readonly #maxNodes: number;
+  readonly #limits: { readonly nodes: number };
   readonly #ownNames: ReadonlySet<string>;
   readonly #logger: Logger;
   #listener: CapacityListener | undefined;
 
-  /** `maxNodes` connected nodes are taken; absent: any number. `ownNames` are those of this process, which may still be on their way. */
+  /** So many connected nodes are taken as `limits` says; absent: any number. `ownNames` are those of this process, which may still be on their way. Both are read when a node joins. */
   constructor(deps: {
     readonly clock: Clock;
     readonly logger: Logger;
-    readonly maxNodes?: number;
-    readonly ownNames?: readonly string[];
+    readonly limits?: { readonly nodes: number };
+    readonly ownNames?: ReadonlySet<string>;
   }) {
     this.#clock = deps.clock;
     this.#logger = deps.logger;
-    this.#maxNodes = deps.maxNodes ?? Number.POSITIVE_INFINITY;
-    this.#ownNames = new Set(deps.ownNames);
+    this.#limits = deps.limits ?? { nodes: Number.POSITIVE_INFINITY };
+    this.#ownNames = deps.ownNames ?? new Set();
   }
 
   listen(listener: CapacityListener): void {
@@ -58,15 +58,17 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     return [...this.#nodes.values()].filter((node) => node.leftAt === undefined || this.#isListed(node));
   }
 
-  /** A node that is there comes before one of the same name that left. */
+  /** A node that stays comes before one of the same name that leaves, and that before one that left. */
   node(name: string): ClusterNode | undefined {
+    let leaving: ClusterNode | undefined;
     let gone: ClusterNode | undefined;
     for (const node of this.#nodes.values()) {
       if (node.name !== name) continue;
-      if (node.leftAt === undefined) return node;
-      if (this.#isListed(node)) gone = node;
+      if (node.leftAt === undefined && node.state !== 'draining') return node;
+      if (node.leftAt === undefined) leaving = node;
+      else if (this.#isListed(node)) gone = node;
     }
-    return gone;
+    return leaving ?? gone;
   }
 
   served(model: string): readonly ServedModel[] {
@@ -111,7 +113,9 @@ export class NodeRegistry implements LinkEvents, ClusterView {
         message: `the orchestrator has a node of its own called ${name}; start this one with another --name.`,
       };
     for (const other of this.#nodes.values()) {
-      if (other.identity.nodeId !== nodeId && other.name === name && other.link !== undefined) {
+      if (other.identity.nodeId === nodeId || other.name !== name || other.link === undefined) continue;
+      // One of this process that finishes what it has, while another takes its place.
+      if (other.state !== 'draining' || other.address !== inProcess || link.address !== inProcess) {
         return {
           reason: 'same-name',
           message: `another node is called ${name}: ${other.address}; this one is at ${link.address}. Start one of them with another --name.`,
@@ -120,7 +124,7 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     }
     const known = this.#nodes.get(nodeId);
     const connected = [...this.#nodes.values()].filter((node) => node.link !== undefined).length;
-    if (known?.link === undefined && connected >= this.#maxNodes)
+    if (known?.link === undefined && connected >= this.#limits.nodes)
       return { reason: 'full', message: `the cluster has ${connected} nodes, the most that limits.nodes allows` };
     if (known?.link !== undefined) this.left(known.link, 'replaced by a newer connection');
     if (known === undefined) {

@@ -19,10 +19,10 @@ test.each([
   ['{ "a@b": x }', ['"a@b" cannot be an alias']],
   ['{ "a b": x }', ['"a b" cannot be an alias']],
   ['{ a: x, "A:latest": y }', ['models.A:latest is the same name as models.a']],
-  ['{ a: [] }', ['models.a must be a model name or a list of model names, not a list']],
-  ['{ a: [1] }', ['models.a must be a model name or a list of model names, not a list']],
-  ['{ a: "x y" }', ['models.a must be a model name or a list of model names, not "x y"']],
-  ['[a]', ['models must be a mapping from alias to model names, 1,000 at most, not a list']],
+  ['{ a: [] }', ['models.a must be a model name, a list of model names, or a mapping of settings, not a list']],
+  ['{ a: [1] }', ['models.a must be a model name, a list of model names, or a mapping of settings, not a list']],
+  ['{ a: "x y" }', ['models.a must be a model name, a list of model names, or a mapping of settings, not "x y"']],
+  ['[a]', ['models must be a mapping from names to model names or settings, 1,000 at most, not a list']],
 ])('%s is refused', (models, problems) => {
   expect(refusalsOf({ file: `models: ${models}` })).toEqual(problems.map((problem) => `config.yaml:1: ${problem}.`));
 });

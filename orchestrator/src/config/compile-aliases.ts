@@ -4,24 +4,36 @@ import type { Sources } from './sources.ts';
 const ALIAS = /^[^\s@\p{Cc}]{1,200}$/u;
 const MAX_MODELS_PER_ALIAS = 1_000;
 
+interface AliasContext {
+  /** All names that have an entry, aliases among them. */
+  readonly known: readonly string[];
+  readonly sources: Sources;
+  readonly problems: ConfigProblem[];
+}
+
 /**
  * Puts behind every alias that stands in a list what it stands for, so that a request looks up one level. An alias
  * keeps its place before its models: a model of that very name, if there is one, wins.
  */
 export function compileAliases(
   models: Readonly<Record<string, readonly string[]>>,
-  { sources, problems }: { readonly sources: Sources; readonly problems: ConfigProblem[] },
+  { known, sources, problems }: AliasContext,
 ): Record<string, readonly string[]> {
   const refuse = (alias: string, problem: string, expected: string) => {
     problems.push({ key: `models.${alias}`, source: sources.of(['models', alias]).where, problem, expected });
   };
   const byName = new Map<string, string>();
-  for (const alias of Object.keys(models)) {
-    const earlier = byName.get(toIdentity(alias));
-    if (!ALIAS.test(alias)) refuse(alias, `"${alias.slice(0, 60)}" cannot be an alias`, 'a name without blanks and @');
-    else if (earlier !== undefined)
-      refuse(alias, `models.${alias} is the same name as models.${earlier}`, 'another name');
-    else byName.set(toIdentity(alias), alias);
+  const seen = new Map<string, string>();
+  for (const name of known) {
+    const earlier = seen.get(toIdentity(name));
+    if (earlier !== undefined) {
+      refuse(name, `models.${name} is the same name as models.${earlier}`, 'another name');
+      continue;
+    }
+    seen.set(toIdentity(name), name);
+    if (models[name] === undefined) continue;
+    if (ALIAS.test(name)) byName.set(toIdentity(name), name);
+    else refuse(name, `"${name.slice(0, 60)}" cannot be an alias`, 'a name without blanks and @');
   }
   // Without a prototype: a request may ask for a model named like one of its members.
   const compiled: Record<string, readonly string[]> = Object.create(null);

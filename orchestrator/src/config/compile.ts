@@ -4,7 +4,7 @@ import { parseEngineUrl, parseOllamaHost } from '@waggle/shared/addresses/engine
 import { isLoopbackHost, isUnspecifiedHost, joinHostPort, parseHostPort } from '@waggle/shared/addresses/hosts.ts';
 import { type JoinToken, parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { defaultDataFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
-import { compileAliases } from './compile-aliases.ts';
+import { compileModels } from './compile-models.ts';
 import { compileNodes, isOwnAddress } from './compile-nodes.ts';
 import type {
   CacheConfig,
@@ -31,7 +31,11 @@ interface Compiling extends LoadedConfig {
  * @throws ConfigError (with all others in `also`) for unknown keys, wrong values and keys that contradict each other
  */
 export function compileConfig(loaded: LoadedConfig): CompiledConfig {
-  const parsed = validateConfig(loaded);
+  return compileSettings(validateConfig(loaded), loaded);
+}
+
+/** The same for values that are known to be valid one by one. */
+export function compileSettings(parsed: ParsedConfig, loaded: LoadedConfig): CompiledConfig {
   const context: Compiling = { ...loaded, problems: [], notes: [...loaded.notices] };
   const server = compileServer(parsed.server);
   const cluster = compileCluster(parsed.cluster, context);
@@ -53,7 +57,7 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
     problems,
     notices,
   });
-  const aliases = compileAliases(parsed.models, { sources, problems });
+  const { aliases, models } = compileModels(parsed.models, { sources, problems });
   const limits = compileLimits(parsed.limits, context);
   const discovery = compileDiscovery(parsed.local, server, context);
   const data = compileData(parsed.data, context);
@@ -68,12 +72,15 @@ export function compileConfig(loaded: LoadedConfig): CompiledConfig {
     limits,
     cache: compileCache(parsed.cache),
     aliases,
+    models,
     nodes,
     logging,
     data,
     local,
     discovery,
     file: loaded.file,
+    filePlace: loaded.filePlace,
+    settings: parsed,
     sources,
     notices,
   });

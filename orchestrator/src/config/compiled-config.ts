@@ -1,7 +1,7 @@
 // The configuration as the modules see it: frozen, complete, units in the names. Each module gets its slice.
 import type { DialectName } from '@waggle/shared/chat/endpoints.ts';
 import type { JoinToken } from '@waggle/shared/cluster/join-token.ts';
-import type { LOG_LEVELS } from './schema.ts';
+import type { LOG_LEVELS, ParsedConfig } from './schema.ts';
 import type { SourceLookup } from './sources.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -65,6 +65,20 @@ export interface CacheConfig {
   readonly seeded: boolean;
 }
 
+/** What is wanted of one model. */
+export interface ModelConfig {
+  /** How long it stays after its last use, at least; infinite: for ever; undefined: as its engine likes. */
+  readonly keepAliveMs: number | undefined;
+  /** On how many nodes it is kept loaded though nobody asked for it. */
+  readonly preload: number;
+  /** Names of the only nodes that serve it; undefined: all. */
+  readonly nodes: readonly string[] | undefined;
+  /** Deadline of requests that state none. */
+  readonly timeoutMs: number | undefined;
+  /** Tokens of context it is loaded with, unless a client asks for more. */
+  readonly numCtx: number | undefined;
+}
+
 /** What somebody wrote about a node; measured facts win. */
 export interface NodeLabels {
   readonly type: string | undefined;
@@ -120,6 +134,8 @@ export interface LocalConfig {
   readonly name: string;
   /** Undefined: what its engines can do. */
   readonly slots: number | undefined;
+  /** Undefined: it runs no models by itself. */
+  readonly builtin: { readonly hub: { readonly endpoint: string; readonly token: string | undefined } } | undefined;
 }
 
 /** Where this machine's engines are looked for. */
@@ -134,10 +150,10 @@ export interface CompiledConfig {
   readonly cluster: ClusterConfig;
   readonly limits: LimitsConfig;
   readonly cache: CacheConfig;
-  /** Undefined: it runs no models by itself. */
-  readonly builtin: { readonly hub: { readonly endpoint: string; readonly token: string | undefined } } | undefined;
   /** Alias → models in the order they are tried, aliases among them followed by their own. */
   readonly aliases: Readonly<Record<string, readonly string[]>>;
+  /** By name as written; an alias has a `timeoutMs` at most. */
+  readonly models: Readonly<Record<string, ModelConfig>>;
   readonly nodes: readonly NodeConfig[];
   readonly logging: LoggingConfig;
   readonly data: DataConfig;
@@ -145,6 +161,10 @@ export interface CompiledConfig {
   readonly discovery: DiscoveryConfig;
   /** Absolute path of the file that was read; undefined when there was none. */
   readonly file: string | undefined;
+  /** Absolute path at which a file is looked for, whether there is one or not. */
+  readonly filePlace: string;
+  /** All values by their own keys, to tell one configuration from another. */
+  readonly settings: ParsedConfig;
   /** Who set a key, for what turns out to be wrong with it later. */
   readonly sources: SourceLookup;
   /** Sentences to show once at start. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { KeyPath } from './sources.ts';
 
 export interface KeyFacts {
-  /** `['server', 'port']`; list items and alias names stand as `[]` and `<alias>`. */
+  /** `['server', 'port']`; list items and names of models stand as `[]` and `<alias>`. */
   readonly path: readonly string[];
   readonly description: string;
   readonly expected: string;
@@ -22,10 +22,11 @@ interface Layer {
 /** All keys that hold a value, in the order of the schema. */
 export function listKeys(schema: z.core.$ZodType, path: readonly string[] = []): KeyFacts[] {
   const { schema: inner, meta, defaultValue } = unwrap(schema);
-  if (inner instanceof z.ZodObject) {
-    return Object.entries(inner.shape).flatMap(([key, child]) => listKeys(child, [...path, key]));
-  }
+  const keysOf = (mapping: z.ZodObject | undefined) =>
+    Object.entries(mapping?.shape ?? {}).flatMap(([key, child]) => listKeys(child, [...path, key]));
+  if (inner instanceof z.ZodObject) return keysOf(inner);
   const own = toFacts(path, meta, defaultValue);
+  if (inner instanceof z.ZodUnion) return [own, ...keysOf(mappingIn(inner))];
   if (inner instanceof z.ZodArray) return [own, ...listKeys(inner.element, [...path, '[]'])];
   if (inner instanceof z.ZodRecord) return [own, ...listKeys(inner.valueType, [...path, '<alias>'])];
   return [own];
@@ -33,8 +34,8 @@ export function listKeys(schema: z.core.$ZodType, path: readonly string[] = []):
 
 /** The keys an object at `path` may have; undefined when there is no object with fixed keys. */
 export function knownKeysAt(schema: z.core.$ZodType, path: KeyPath): string[] | undefined {
-  const { schema: inner } = unwrap(descend(schema, path).at(-1) ?? schema);
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : undefined;
+  const mapping = mappingIn(unwrap(descend(schema, path).at(-1) ?? schema).schema);
+  return mapping && Object.keys(mapping.shape);
 }
 
 /** What the value at `path`, or the nearest thing around it, accepts. */
@@ -59,13 +60,20 @@ function descend(schema: z.core.$ZodType, path: KeyPath): z.core.$ZodType[] {
   for (const step of path) {
     const { schema: inner } = unwrap(seen.at(-1) ?? schema);
     let next: z.core.$ZodType | undefined;
-    if (inner instanceof z.ZodObject && Object.hasOwn(inner.shape, step)) next = inner.shape[step];
+    const mapping = mappingIn(inner);
+    if (mapping !== undefined && Object.hasOwn(mapping.shape, step)) next = mapping.shape[step];
     else if (inner instanceof z.ZodArray) next = inner.element;
     else if (inner instanceof z.ZodRecord) next = inner.valueType;
     if (next === undefined) break;
     seen.push(next);
   }
   return seen;
+}
+
+/** The schema itself if it is a mapping, or the one of its forms that is. */
+function mappingIn(schema: z.core.$ZodType): z.ZodObject | undefined {
+  if (schema instanceof z.ZodObject) return schema;
+  return schema instanceof z.ZodUnion ? schema.options.find((option) => option instanceof z.ZodObject) : undefined;
 }
 
 function unwrap(schema: z.core.$ZodType): Layer {

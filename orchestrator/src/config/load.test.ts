@@ -88,8 +88,8 @@ describe('environment', () => {
     expect(refusalsOf({ environment: { WAGGLE_SERVER_PORT: 'x' } })).toEqual([
       'WAGGLE_SERVER_PORT: server.port must be a whole number from 0 to 65535, not "x".',
     ]);
-    expect(refusalsOf({ file: '\n\nmodels: { a: 1 }', environment: { WAGGLE_MODELS: '{a: {}}' } })).toEqual([
-      'WAGGLE_MODELS: models.a must be a model name or a list of model names, not a mapping.',
+    expect(refusalsOf({ file: '\n\nmodels: { a: 1 }', environment: { WAGGLE_MODELS: '{a: 1}' } })).toEqual([
+      'WAGGLE_MODELS: models.a must be a model name, a list of model names, or a mapping of settings, not 1.',
     ]);
     expect(refusalsOf({ environment: { WAGGLE_NODES: '[{]' } })[0]).toMatch(
       /^WAGGLE_NODES: is not valid YAML \(.+\)\.$/,

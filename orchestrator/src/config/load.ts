@@ -29,6 +29,8 @@ export interface LoadedConfig {
   readonly notices: readonly string[];
   /** Absolute path of the file that was read; undefined when there was none. */
   readonly file: string | undefined;
+  /** Absolute path at which a file is looked for, whether there is one or not. */
+  readonly filePlace: string;
   readonly inputs: ConfigInputs;
 }
 
@@ -62,12 +64,13 @@ export function loadConfig(
     tree = setAt(tree, keyPath, value);
     sources.replace(keyPath, { kind: 'flag', where: flag });
   }
-  return { tree, sources, notices: environment.notices, file: file.path, inputs };
+  return { tree, sources, notices: environment.notices, file: file.path, filePlace: file.place, inputs };
 }
 
 interface FileResult {
   readonly tree: unknown;
   readonly path: string | undefined;
+  readonly place: string;
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -86,7 +89,7 @@ function readFile(inputs: ConfigInputs, flagged: string | undefined, sources: So
     throw new ConfigError({ key: '', source: name, problem, expected: 'a readable file' }, { cause });
   }
   if (text === undefined) {
-    if (asked === undefined) return { tree: undefined, path: undefined, problems: [] };
+    if (asked === undefined) return { tree: undefined, path: undefined, place: fullPath, problems: [] };
     throw new ConfigError({
       key: '',
       source: asker,
@@ -99,7 +102,7 @@ function readFile(inputs: ConfigInputs, flagged: string | undefined, sources: So
     sources,
     base: [],
   });
-  return { tree: value, path: fullPath, problems };
+  return { tree: value, path: fullPath, place: fullPath, problems };
 }
 
 function getAt(tree: unknown, keyPath: readonly string[]): unknown {

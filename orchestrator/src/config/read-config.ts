@@ -1,4 +1,5 @@
-import { compileConfig } from './compile.ts';
+import { compareConfigs, withLive } from './compare-configs.ts';
+import { compileConfig, compileSettings } from './compile.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { ConfigError } from './config-error.ts';
 import { helpText, parseFlags } from './flags.ts';
@@ -26,4 +27,24 @@ export function readConfig(inputs: ConfigInputs): ConfigOutcome {
     case 'run':
       return { kind: 'run', config: compileConfig(loadConfig(inputs, flags)) };
   }
+}
+
+/** What a running program makes of the configuration as it is now. */
+export interface RereadConfig {
+  /** With the values of the start where they cannot change. */
+  readonly config: CompiledConfig;
+  /** Keys that differ from those of the start and count after a restart. */
+  readonly restart: readonly string[];
+}
+
+/** @throws ConfigError as a start would */
+export function rereadConfig(inputs: ConfigInputs, started: CompiledConfig): RereadConfig {
+  const flags = parseFlags(inputs.argv);
+  if (flags.kind !== 'run') throw new Error(`a program that runs was not started for its ${flags.kind}`);
+  const loaded = loadConfig(inputs, flags);
+  const { settings } = compileConfig(loaded);
+  return {
+    config: compileSettings(withLive(started.settings, settings), loaded),
+    restart: compareConfigs(started.settings, settings).restart,
+  };
 }

@@ -1,7 +1,7 @@
 // Every key of the configuration: what it means, its unit, its bounds and its default. Messages, environment names
 // and the tests of config.yaml.example are derived from here.
 import { z } from 'zod';
-import { choice, duration, host, size, text, textList, wholeNumber, yesNo } from './values.ts';
+import { choice, duration, host, keepTime, nodeCount, size, text, textList, wholeNumber, yesNo } from './values.ts';
 
 /** Level names from quiet to talkative. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -188,6 +188,24 @@ const nodeSchema = z.strictObject({
 
 const MODEL_NAME = /^[^\s\p{Cc}]{1,300}$/u;
 const modelName = z.string().trim().regex(MODEL_NAME);
+const modelNames = z
+  .union([modelName.transform((name) => [name]), z.array(modelName).min(1).max(100)])
+  .meta({ expected: 'a model name or a list of model names' });
+
+const modelSchema = z.strictObject({
+  use: modelNames.optional().describe('Makes it an alias: the models it stands for.'),
+  keepAlive: keepTime().optional().describe('How long the model stays loaded after its last use, at least.'),
+  preload: nodeCount(1_000)
+    .optional()
+    .describe('Loads the model before anybody asks for it, on the node that fits best or on so many nodes.'),
+  nodes: textList({ expected: 'a list of names of nodes' })
+    .optional()
+    .describe('Only these nodes serve the model; absent: every node that has it.'),
+  timeout: duration('100ms', '24h').optional().describe('Deadline of requests that state none of their own.'),
+  numCtx: wholeNumber(1, 100_000_000)
+    .optional()
+    .describe('Context in tokens the model is loaded with, unless a client asks for more.'),
+});
 
 /** The whole configuration as a person writes it; parsing it fills in the defaults. */
 export const configSchema = z.strictObject({
@@ -200,13 +218,15 @@ export const configSchema = z.strictObject({
     .record(
       z.string(),
       z
-        .union([modelName.transform((name) => [name]), z.array(modelName).min(1).max(100)])
-        .meta({ expected: 'a model name or a list of model names' }),
+        .union([modelNames, modelSchema])
+        .meta({ expected: 'a model name, a list of model names, or a mapping of settings' }),
     )
     .refine((models) => Object.keys(models).length <= 1_000)
-    .meta({ expected: 'a mapping from alias to model names, 1,000 at most' })
+    .meta({ expected: 'a mapping from names to model names or settings, 1,000 at most' })
     .prefault({})
-    .describe('Aliases: the first model that can be served now, the next one if it fails before its first event.'),
+    .describe(
+      'Aliases: the first model that can be served now, the next one if it fails before its first event. And settings of models.',
+    ),
   nodes: z
     .array(nodeSchema)
     .max(10_000)

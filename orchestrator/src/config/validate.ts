@@ -24,12 +24,26 @@ function lineOf({ source }: ConfigProblem): number {
 function describeIssue(issue: z.core.$ZodIssue, tree: unknown, sources: Sources): ConfigProblem[] {
   const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => describeUnknown([...path, key], sources));
+  // Of several forms of a value a mapping is meant where one stands: what is wrong with it lies in it.
+  const inside = issue.code === 'invalid_union' && isMapping(valueAt(tree, path)) ? findInside(issue.errors) : [];
+  if (inside.length > 0)
+    return inside.flatMap((each) => describeIssue({ ...each, path: [...issue.path, ...each.path] }, tree, sources));
   const { expected, secret } = factsAt(configSchema, path);
   const key = showPath(path);
   const found = secret ? '' : `, not ${showValue(valueAt(tree, path))}`;
   const must = `must be ${expected}${found}`;
   const problem = key === '' ? `the configuration ${must}` : aboutKey(path, must, sources);
   return [{ key, source: sources.of(path).where, problem, expected }];
+}
+
+function findInside(forms: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
+  return (
+    forms.find((issues) => issues.every(({ code, path }) => code === 'unrecognized_keys' || path.length > 0)) ?? []
+  );
+}
+
+function isMapping(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function describeUnknown(path: KeyPath, sources: Sources): ConfigProblem {

@@ -38,6 +38,30 @@ export function duration(min: string, max: string) {
     .meta({ ...meta });
 }
 
+/** A time that may be without end. */
+export function keepTime() {
+  const meta: ValueMeta = {
+    expected: 'a time up to 365d, written as 30 (seconds), 10m or 1h, or forever',
+    unit: 'seconds, or ms|s|m|h|d behind the number, or forever',
+  };
+  const maxMs = parseDurationMs('365d') ?? 0;
+  const parse = (value: number | string): number | undefined => {
+    if (value === 'forever' || Number(value) < 0) return Number.POSITIVE_INFINITY;
+    const ms = parseDurationMs(value);
+    return ms === undefined || ms > maxMs ? undefined : ms;
+  };
+  return z
+    .union([z.number(), z.string()])
+    .transform(within(parse, 0, Number.POSITIVE_INFINITY))
+    .meta({ ...meta });
+}
+
+/** On how many nodes; true is one, false is none. */
+export function nodeCount(max: number) {
+  const meta: ValueMeta = { expected: `true, false or a number of nodes from 0 to ${max}` };
+  return z.union([z.boolean().transform(Number), wholeNumber(0, max)]).meta({ ...meta });
+}
+
 export function size(min: string, max: string) {
   const [minBytes, maxBytes] = [parseSizeBytes(min) ?? 0, parseSizeBytes(max) ?? 0];
   const meta: ValueMeta = {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { makeInvitation } from '@waggle/shared/cluster/invitation.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
@@ -16,7 +17,6 @@ export interface InvitedAgent {
 }
 
 export interface InviterDeps {
-  readonly agents: readonly InvitedAgent[];
   /** What the agents are to dial; `:PORT` means the address the invitation comes from. */
   readonly orchestrator: string;
   /** Of the join token; empty without one. */
@@ -36,11 +36,11 @@ export class Inviter implements ExpectedNodes {
   readonly #rows = new Map<InvitedAgent, ExpectedNode>();
   readonly #nodeIds = new Map<InvitedAgent, string>();
   #cancelTimer = (): void => {};
-  #isStopped = false;
+  /** Which list of agents the rounds are for; those for an older one end. */
+  #list = 0;
 
   constructor(deps: InviterDeps) {
     this.#deps = deps;
-    for (const agent of deps.agents) this.#note(agent, 'waiting', agent.notice);
   }
 
   get expected(): readonly ExpectedNode[] {
@@ -57,19 +57,33 @@ export class Inviter implements ExpectedNodes {
     return false;
   }
 
-  start(): void {
-    const wanted = this.#deps.agents.filter((agent) => agent.notice === undefined);
-    if (wanted.length > 0) void this.#round(wanted);
+  /** Invites these from now on, and nobody else. One that joined stays, whether it is among them or not. */
+  follow(agents: readonly InvitedAgent[]): void {
+    const known = new Map([...this.#rows.keys()].map((agent) => [toAddress(agent), agent]));
+    const kept = agents.map((agent) => {
+      const before = known.get(toAddress(agent));
+      return isDeepStrictEqual(before, agent) && before !== undefined ? before : agent;
+    });
+    for (const agent of this.#rows.keys()) {
+      if (kept.includes(agent)) continue;
+      this.#rows.delete(agent);
+      this.#nodeIds.delete(agent);
+    }
+    for (const agent of kept) if (!this.#rows.has(agent)) this.#note(agent, 'waiting', agent.notice);
+    this.stop();
+    const wanted = kept.filter((agent) => agent.notice === undefined);
+    if (wanted.length > 0) void this.#round(wanted, this.#list);
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#list++;
     this.#cancelTimer();
   }
 
-  async #round(agents: readonly InvitedAgent[]): Promise<void> {
+  async #round(agents: readonly InvitedAgent[], list: number): Promise<void> {
     await Promise.all(agents.map((agent) => this.#invite(agent)));
-    if (!this.#isStopped) this.#cancelTimer = this.#deps.clock.schedule(everyMs, () => void this.#round(agents));
+    if (list === this.#list)
+      this.#cancelTimer = this.#deps.clock.schedule(everyMs, () => void this.#round(agents, list));
   }
 
   async #invite(agent: InvitedAgent): Promise<void> {
@@ -82,6 +96,8 @@ export class Inviter implements ExpectedNodes {
         this.#note(agent, 'refused', 'what answers there is no agent that waits to be invited');
         return;
       }
+      // It is wanted no more, or as another.
+      if (!this.#rows.has(agent)) return;
       this.#nodeIds.set(agent, nodeId);
       describe(nodeId, { name: agent.givenName, labels: agent.labels });
       if (isConnected(nodeId)) {
@@ -105,9 +121,14 @@ export class Inviter implements ExpectedNodes {
 
   #note(agent: InvitedAgent, state: ExpectedNode['state'], notice: string | undefined): void {
     const before = this.#rows.get(agent);
-    const address = `${agent.host}:${agent.port}`;
+    if (before === undefined && state !== 'waiting') return;
+    const address = toAddress(agent);
     this.#rows.set(agent, { name: agent.name, address, state, ...(notice === undefined ? {} : { notice }) });
     if (before === undefined || before.state === state) return;
     this.#deps.logger.info('agent-invited', { name: agent.name, address, state, notice });
   }
+}
+
+function toAddress({ host, port }: InvitedAgent): string {
+  return `${host}:${port}`;
 }

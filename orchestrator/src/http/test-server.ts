@@ -99,6 +99,8 @@ export interface TestServerOptions {
   readonly nodes?: readonly ScriptedNode[];
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
   readonly adminToken?: string;
+  /** Deadline of requests that state none. */
+  readonly timeoutMs?: number;
   readonly logger?: Logger;
   /** Bytes the system holds for a client, always as many unless told. */
   readonly unsentBytes?: UnsentBytes;
@@ -141,6 +143,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     scheduler,
     requests,
     aliases: () => new Map(Object.entries(options.aliases ?? {})),
+    settings: { timeoutOf: () => options.timeoutMs },
     logger: options.logger ?? silentLogger,
     clock,
     unsentBytes: options.unsentBytes ?? (() => Promise.resolve(1_000_000)),

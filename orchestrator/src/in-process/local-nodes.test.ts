@@ -52,7 +52,10 @@ async function start(engines: Readonly<Record<string, string>>): Promise<() => P
     },
     dataFolder: folder,
     clusterId: 'c1',
-    attach: (host) => attached.push(host),
+    attach: (host) => {
+      attached.push(host);
+      return { drain: async () => {} };
+    },
     logger: silentLogger,
     clock,
   });

@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { createNode, type Finding, type LocalNode, type NodeOptions } from '@waggle/node-agent/create-node.ts';
+import { createNode, type Finding, type NodeOptions } from '@waggle/node-agent/create-node.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
-import type { CompiledConfig, EngineNodeConfig } from '../config/compiled-config.ts';
+import type { CompiledConfig, EngineNodeConfig, NodeConfig } from '../config/compiled-config.ts';
 import { toLabels } from '../config/node-labels.ts';
+import type { AttachedNode } from './attach-node.ts';
+import { EngineNodes } from './engine-nodes.ts';
 
 export interface LocalNodesDeps {
   readonly config: Pick<CompiledConfig, 'local' | 'discovery' | 'nodes'>;
   readonly dataFolder: string;
   readonly clusterId: string;
-  /** Puts a node into the cluster. */
-  readonly attach: (host: NodeHost) => void;
+  /** Puts a node into the cluster; throws where it is not taken. */
+  readonly attach: (host: NodeHost) => Pick<AttachedNode, 'drain'>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -21,6 +23,8 @@ export interface LocalNodesDeps {
 export interface LocalNodes {
   /** What answers on this machine where an engine may be and is none. */
   readonly findings: readonly Finding[];
+  /** Takes up what changed among the engines that are named by address. */
+  follow(nodes: readonly NodeConfig[]): void;
   close(): Promise<void>;
 }
 
@@ -30,32 +34,31 @@ export interface LocalNodes {
  * @throws UsageError when a node's id cannot be kept; ConfigError when two have one name
  */
 export async function startLocalNodes(deps: LocalNodesDeps): Promise<LocalNodes> {
-  const { config, clusterId, attach } = deps;
-  const wanted = config.nodes.filter((node) => node.kind === 'engine').map((node) => toEngineNode(node, deps));
-  if (config.local.enabled) wanted.unshift(toOwnNode(deps));
-  const nodes: LocalNode[] = [];
+  const { config, clusterId, attach, logger } = deps;
+  const create = (options: NodeOptions) => createNode({ ...options, mayBeElsewhere: true, clusterId });
+  const engines = new EngineNodes({ create: (node) => create(toEngineNode(node, deps)), attach, logger });
+  const own = config.local.enabled ? create(toOwnNode(deps)) : undefined;
   const close = async () => {
-    await Promise.all(nodes.map((node) => node.close()));
+    await Promise.allSettled([engines.close(), own?.then((node) => node.close())]);
   };
-  // Each on its own: an engine that does not answer holds up no other.
-  const made = await Promise.allSettled(
-    wanted.map(async (options) => {
-      const node = await createNode({ ...options, mayBeElsewhere: true, clusterId });
-      nodes.push(node);
-      attach(node);
-    }),
-  );
+  const made = await Promise.allSettled([own?.then(attach), engines.become(toEngines(config.nodes))]);
   for (const each of made) {
     if (each.status === 'fulfilled') continue;
     await close();
     throw each.reason;
   }
+  const ownNode = await own;
   return {
     get findings() {
-      return nodes.flatMap((node) => node.findings);
+      return [...(ownNode?.findings ?? []), ...engines.nodes.flatMap((node) => node.findings)];
     },
+    follow: (nodes) => engines.follow(toEngines(nodes)),
     close,
   };
+}
+
+function toEngines(nodes: readonly NodeConfig[]): readonly EngineNodeConfig[] {
+  return nodes.filter((node) => node.kind === 'engine');
 }
 
 function toOwnNode({ config, dataFolder, logger, clock }: LocalNodesDeps): NodeOptions {

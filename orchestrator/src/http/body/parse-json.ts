@@ -19,16 +19,15 @@ const sliceBytes = 1_048_576;
  */
 export class JsonParser {
   readonly #limits: JsonLimits;
-  readonly #scannedFromBytes: number;
 
+  /** The limits may change; they are read for each body. */
   constructor(limits: JsonLimits) {
     this.#limits = limits;
-    this.#scannedFromBytes = Math.min(scannedFromBytes, weightlessBytes(limits.values));
   }
 
   /** Whether the body is so small that it may be given to `parse`. */
   isSmall(body: Buffer): boolean {
-    return body.length < this.#scannedFromBytes;
+    return body.length < scannedFromBytes && body.length < weightlessBytes(this.#limits.values);
   }
 
   parse(body: Buffer): unknown {

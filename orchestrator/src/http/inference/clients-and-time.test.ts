@@ -189,14 +189,29 @@ describe('deadlines', () => {
     expect(await reply).toMatchObject({ status: 504, text: expect.stringContaining('x-waggle-deadline-ms') });
   });
 
-  it('leave no timer behind', async () => {
+  it('of the configuration count where a client states none, from when the request came in', async () => {
+    await using server = await startTestServer({ timeoutMs: 250 });
+    const slow = send(server.port, '/api/chat', { body: chat() });
+    const fast = send(server.port, '/api/chat', { body: chat(), headers: { 'x-waggle-deadline-ms': '100' } });
+    const { request } = await server.inference.asked();
+    await server.inference.asked(2);
+    expect(server.inference.runs.map((run) => run.request.deadlineMs).toSorted()).toEqual([100, 250]);
+    await server.clock.advance(249);
+    expect(await fast).toMatchObject({ status: 504, text: expect.stringContaining('x-waggle-deadline-ms') });
+    await server.clock.advance(1);
+    expect(await slow).toMatchObject({ status: 504, text: expect.stringContaining('within 250 ms (models: timeout)') });
+    expect(request.receivedAt).toBe(1_000);
+  });
+
+  it.each([[], [['x-waggle-deadline-ms', '250']]])('leave no timer behind: %j', async (...headers) => {
     await using server = await startTestServer({
+      timeoutMs: 100,
       script: async function* () {
         yield text(lastLine, true);
       },
     });
     const before = server.clock.pending;
-    await send(server.port, '/api/chat', { body: chat(), headers: { 'x-waggle-deadline-ms': '250' } });
+    await send(server.port, '/api/chat', { body: chat(), headers: Object.fromEntries(headers) });
     expect(server.clock.pending).toBe(before);
   });
 });

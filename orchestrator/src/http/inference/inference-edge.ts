@@ -33,6 +33,8 @@ export interface InferenceEdgeDeps {
   /** Longest pause in which a client takes no byte of its answer. */
   readonly writeTimeoutMs: number;
   readonly unsentBytes: UnsentBytes;
+  /** Deadline in milliseconds of requests for a model that state none. */
+  readonly timeoutOf: (model: string) => number | undefined;
   /** What a request wants of the cache. */
   readonly cacheWish: (request: JudgedRequest, control: CacheControl) => CacheWish | undefined;
 }

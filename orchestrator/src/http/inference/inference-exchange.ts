@@ -49,6 +49,7 @@ export class InferenceExchange implements RunningRequest {
   seat = notSeated;
   #answer: Answer | undefined;
   #call: TranslatedCall | undefined;
+  #stopDeadline: (() => void) | undefined;
   /** Where a model was loaded or unloaded. */
   #nodes: readonly string[] = [];
   #isStream = false;
@@ -70,10 +71,9 @@ export class InferenceExchange implements RunningRequest {
   async run(done: () => void): Promise<void> {
     const { incoming, outgoing } = this.#options;
     const receivedAt = this.#deps.clock.now();
-    let stopDeadline: (() => void) | undefined;
     outgoing.on('close', () => {
       this.#isClosed = true;
-      stopDeadline?.();
+      this.#stopDeadline?.();
       if (!outgoing.writableFinished) this.#abort(new ClusterError('client-gone', 'the client closed the connection'));
       this.#writer.closed();
       this.#releaseBody();
@@ -82,9 +82,7 @@ export class InferenceExchange implements RunningRequest {
     try {
       const options = readRequestOptions(incoming.headers);
       const { deadlineMs } = options;
-      if (deadlineMs !== undefined) {
-        stopDeadline = this.#deps.clock.schedule(deadlineMs, () => this.#abort(deadlineExceeded(deadlineMs)));
-      }
+      if (deadlineMs !== undefined) this.#limit(deadlineMs, receivedAt, 'x-waggle-deadline-ms');
       await this.#respond(await this.#admit(options, receivedAt));
     } catch (thrown) {
       this.#fail(thrown);
@@ -105,13 +103,16 @@ export class InferenceExchange implements RunningRequest {
     if (facts.model.length > longestModelName) throw invalidModelName();
     const encoding = encodingOf(parsed);
     if (facts.action !== 'run') return { facts, form: this.#formOf({ ...facts, stream: false }, encoding) };
+    const deadlineMs = options.deadlineMs ?? this.#deps.timeoutOf(facts.model);
+    if (options.deadlineMs === undefined && deadlineMs !== undefined)
+      this.#limit(deadlineMs, receivedAt, 'models: timeout');
     const request: InferenceRequest = {
       requestId: this.#requestId,
       facts,
       body: this.#toSend(body, { parsed, isRewritten: parsed !== written }),
       priority: options.priority,
       receivedAt,
-      deadlineMs: options.deadlineMs,
+      deadlineMs,
       client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
       traceparent: options.traceparent,
       hops: options.hops,
@@ -131,6 +132,14 @@ export class InferenceExchange implements RunningRequest {
   #releaseBody(): void {
     this.#deps.bodies.release(this.#bodyBytes);
     this.#bodyBytes = 0;
+  }
+
+  /** It is over when so much time has passed since the request came in; `who` says so. */
+  #limit(deadlineMs: number, receivedAt: number, who: string): void {
+    if (this.#isClosed) return;
+    const { clock } = this.#deps;
+    const leftMs = Math.max(0, receivedAt + deadlineMs - clock.now());
+    this.#stopDeadline = clock.schedule(leftMs, () => this.#abort(deadlineExceeded(deadlineMs, who)));
   }
 
   #abort(reason: ClusterError): void {
@@ -254,11 +263,8 @@ function invalidModelName(): ClusterError {
   return new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
 }
 
-function deadlineExceeded(deadlineMs: number): ClusterError {
-  return new ClusterError(
-    'deadline-exceeded',
-    `the answer was not ready within ${deadlineMs} ms (x-waggle-deadline-ms)`,
-  );
+function deadlineExceeded(deadlineMs: number, who: string): ClusterError {
+  return new ClusterError('deadline-exceeded', `the answer was not ready within ${deadlineMs} ms (${who})`);
 }
 
 function encodingOf(parsed: unknown): 'float' | 'base64' {
