@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
 import { ollamaEnv } from './engines/real-ollama.ts';
+import { runOllama } from './ollama-cli.ts';
 import { quietOllama } from './quiet-ollama.ts';
 import { findRealEngines } from './real-engines.ts';
 import { resultText, thoughtText, voiceText } from './spoken-texts.ts';
@@ -13,12 +12,6 @@ import { callWire } from './wire-call.ts';
 
 const { secondOllama: engineUrl, ollamaCli } = findRealEngines();
 const missing = engineUrl === undefined || ollamaCli === undefined;
-
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 describe.skipIf(missing)("Ollama's own command line", () => {
   let cluster: ProcessCluster;
@@ -36,17 +29,7 @@ describe.skipIf(missing)("Ollama's own command line", () => {
     if (home !== undefined) await rm(home, { recursive: true, force: true });
   });
 
-  /** With no terminal; spinners and escape sequences are left out of what it says. */
-  function ollama(...args: string[]): Promise<Said> {
-    return new Promise((resolve) => {
-      const env = { OLLAMA_HOST: cluster.url, HOME: home, PATH: process.env['PATH'] ?? '', NO_PROXY: '127.0.0.1' };
-      const child = execFile(String(ollamaCli), args, { env, timeout: 60_000 }, (error, out, err) => {
-        const code = error === null ? 0 : Number(error.code ?? -1);
-        resolve({ code, out: plain(out), err: plain(err) });
-      });
-      child.stdin?.end();
-    });
-  }
+  const ollama = (...args: string[]) => runOllama(String(ollamaCli), { url: cluster.url, home }, args);
 
   async function resident(): Promise<string[]> {
     const { text } = await callWire(cluster.url, { name: '', method: 'GET', path: '/api/ps' });
@@ -115,16 +98,4 @@ describe.skipIf(missing)("Ollama's own command line", () => {
     expect((await ollama('list')).out).not.toContain('spare');
     expect(await ollama('rm', 'spare')).toMatchObject({ code: 1, err: "Error: model 'spare' not found\n" });
   });
-
-  it('cp, which a later version brings, fails in words', async () => {
-    const { code, err } = await ollama('cp', 'voice', 'voice2');
-    expect(code).toBe(1);
-    expect(err).toMatch(/^Error: .+/);
-  });
 });
-
-function plain(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/[\u2800-\u28FF] ?/g, '')
-    .replace(/\r/g, '');
-}

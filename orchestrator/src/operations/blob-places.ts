@@ -26,9 +26,10 @@ interface Kept {
  * calls create with the digests, and names no node in any of the three. So:
  *
  * - `?node=` wins, in each of them.
- * - Else the files of one client, by its address, go to one node for 10 minutes after it was last heard of one, or until it calls create: the
- *   node that has the first file it asks for, or else the one with most room, as for a pull. Whether a file is there is asked of that node
- *   alone. So the files of one model meet on one node; two clients behind one address share it, which costs nothing but the choice.
+ * - Else the files of one client, by its address, go to one node: the one that has a file it asked for, or else the one with most room when it
+ *   sends the first, as for a pull. So it stays for 10 minutes after the client was last heard of a file, or until it calls create; whether a
+ *   file is there is asked of that node alone, and of all while there is none. So the files of one model meet on one node; two clients behind
+ *   one address share it, which costs nothing but the choice.
  * - A create goes to every node that has all its files: the engines are asked, nothing is remembered. Where none has all of them but each is
  *   somewhere it is refused with the nodes they lie on. A file that is nowhere the engine misses in its own words.
  */
@@ -40,18 +41,30 @@ export class BlobPlaces {
     this.#clock = clock;
   }
 
-  /** The engine that a client's file belongs to. Throws `bad-request` for a choice of several nodes, `no-node`. */
-  async placeFor(client: string, digest: string, choice: NodeChoice, deps: BlobDeps): Promise<EngineView> {
+  /**
+   * The engine that a client's file belongs to, or that is asked for it. Throws `bad-request` for a choice of several nodes, `no-node` where
+   * there is none.
+   */
+  async placeFor(file: WantedFile, deps: BlobDeps): Promise<EngineView> {
+    const { client, digest, choice, isSent } = file;
     const { registry } = deps.cluster;
     if (choice !== 'best') {
       const [engine, ...others] = choice === 'all' ? [] : namedEngines(choice, building, registry);
       if (engine !== undefined && others.length === 0) return engine;
       throw new ClusterError('bad-request', 'a file goes to one node at a time', { details: { param: 'node' } });
     }
-    const engines = everyEngine(building, registry);
-    const known = await this.#keptFor(client);
-    const kept = engines.find(({ node }) => node.identity.nodeId === known);
-    return kept ?? this.#choose(client, digest, engines, deps);
+    const kept = await this.#keptFor(client, deps);
+    if (kept !== undefined) return kept;
+    const engines = byRoom(everyEngine(building, registry));
+    // Files that are sent at the same time wait for the choice.
+    if (isSent)
+      return this.#keep(
+        client,
+        findHolder(digest, engines, deps).then((holder) => holder ?? first(engines)),
+      );
+    const holder = await findHolder(digest, engines, deps);
+    if (holder === undefined) return first(engines);
+    return (await this.#keptFor(client, deps)) ?? this.#keep(client, Promise.resolve(holder));
   }
 
   /** The client has made its model: the next one may go elsewhere. */
@@ -59,17 +72,16 @@ export class BlobPlaces {
     this.#kept.delete(client);
   }
 
-  async #keptFor(client: string): Promise<string | undefined> {
+  async #keptFor(client: string, { cluster }: BlobDeps): Promise<EngineView | undefined> {
     const kept = this.#kept.get(client);
     const now = this.#clock.now();
     if (kept === undefined || kept.until < now) return undefined;
     kept.until = now + keptMs;
-    return kept.nodeId;
+    const nodeId = await kept.nodeId;
+    return everyEngine(building, cluster.registry).find(({ node }) => node.identity.nodeId === nodeId);
   }
 
-  /** Files that are asked for meanwhile wait for the choice. */
-  async #choose(client: string, digest: string, engines: readonly EngineView[], deps: BlobDeps): Promise<EngineView> {
-    const choice = chooseEngine(digest, engines, deps);
+  #keep(client: string, choice: Promise<EngineView>): Promise<EngineView> {
     const nodeId = choice.then(({ node }) => node.identity.nodeId).catch(() => undefined);
     this.#kept.delete(client);
     this.#kept.set(client, { nodeId, until: this.#clock.now() + keptMs });
@@ -78,13 +90,28 @@ export class BlobPlaces {
   }
 }
 
-async function chooseEngine(digest: string, engines: readonly EngineView[], deps: BlobDeps): Promise<EngineView> {
-  const roomy = byRoom(engines);
-  const [largest] = roomy;
-  if (largest === undefined) throw new ClusterError('no-node', 'no node can take a file now');
-  if (roomy.length === 1) return largest;
-  const having = await Promise.all(roomy.map((engine) => hasBlob(engine, digest, deps)));
-  return roomy.find((_engine, index) => having[index]) ?? largest;
+export interface WantedFile {
+  readonly client: string;
+  readonly digest: string;
+  readonly choice: NodeChoice;
+  /** The client sends it; else it only asks for it. */
+  readonly isSent: boolean;
+}
+
+function first(engines: readonly EngineView[]): EngineView {
+  const [engine] = engines;
+  if (engine === undefined) throw new ClusterError('no-node', 'no node can take a file now');
+  return engine;
+}
+
+async function findHolder(
+  digest: string,
+  engines: readonly EngineView[],
+  deps: BlobDeps,
+): Promise<EngineView | undefined> {
+  if (engines.length === 1) return first(engines);
+  const having = await Promise.all(engines.map((engine) => hasBlob(engine, digest, deps)));
+  return engines.find((_engine, index) => having[index]);
 }
 
 /** Which of the files each engine has; none where it cannot be asked. */

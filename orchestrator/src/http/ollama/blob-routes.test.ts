@@ -5,6 +5,8 @@ import { send, start } from '../test-client.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
 import { asked, maker, one, tiny, two, vllm } from './making-nodes.ts';
 
+const three = `sha256:${'3'.repeat(64)}`;
+const four = `sha256:${'4'.repeat(64)}`;
 const post = (server: TestServer, path: string, body: unknown) => send(server.port, path, { body });
 
 describe('/api/blobs', () => {
@@ -21,6 +23,8 @@ describe('/api/blobs', () => {
     await using server = await startTestServer({
       nodes: [maker('a', { files: [one] }), maker('b', { memoryAvailableBytes: 12e9 })],
     });
+    // What is nowhere decides nothing: Ollama's client begins with a question that says nothing about its model.
+    expect(await placed(head(server, three))).toEqual([404, 'b']);
     expect(await placed(head(server, one))).toEqual([200, 'a']);
     expect(await placed(head(server, two))).toEqual([404, 'a']);
     expect(await placed(put(server, two))).toEqual([201, 'a']);
@@ -28,26 +32,35 @@ describe('/api/blobs', () => {
     expect(asked(server, 'blob-put')).toEqual([1, 2].map(() => ({ node: 'a', digest: two, size: 4 })));
     // A node that is named does not change where the others go.
     expect(await placed(put(server, two, '?node=b'))).toEqual([201, 'b']);
-    expect(await placed(head(server, `sha256:${'3'.repeat(64)}`))).toEqual([404, 'a']);
-    await post(server, '/api/create', { model: 'made', files: { x: one, y: two } });
+    expect(await placed(put(server, three))).toEqual([201, 'a']);
+    await post(server, '/api/create', { model: 'made', files: { x: one, y: three } });
     expect(asked(server, 'create')).toMatchObject([{ node: 'a' }]);
-    expect(await placed(head(server, `sha256:${'3'.repeat(64)}`))).toEqual([404, 'b']);
+    expect(await placed(put(server, four))).toEqual([201, 'b']);
   });
 
-  it('asks for files at the same time of one node, and for a while only', async () => {
+  it('sends files at the same time to one node, and keeps it for a while only', async () => {
     await using server = await startTestServer({
       nodes: [maker('a', { files: [one] }), maker('b', { files: [two], memoryAvailableBytes: 12e9 })],
     });
-    const nodes = await Promise.all([one, two, one].map((digest) => placed(head(server, digest))));
-    expect(new Set(nodes.map(([, node]) => node)).size).toBe(1);
+    const nodes = await Promise.all([three, four, one, two].map((digest) => placed(put(server, digest))));
+    expect(new Set(nodes.map(([, node]) => node))).toEqual(new Set(['b']));
     await server.clock.advance(600_001);
+    expect(await placed(head(server, two))).toEqual([200, 'b']);
+    await server.clock.advance(599_000);
+    expect(await placed(head(server, `sha256:${'5'.repeat(64)}`))).toEqual([404, 'b']);
+    await server.clock.advance(600_001);
+    expect(await placed(head(server, one))).toEqual([200, 'b']);
+  });
+
+  it('is told of a file by the node that is kept alone, and by all where none is', async () => {
+    await using server = await startTestServer({
+      nodes: [maker('a', { files: [one] }), maker('b', { files: [two], memoryAvailableBytes: 12e9 })],
+    });
     expect(await placed(head(server, one))).toEqual([200, 'a']);
-    await server.clock.advance(599_000);
-    expect(await placed(head(server, two))).toEqual([404, 'a']);
-    await server.clock.advance(599_000);
     expect(await placed(head(server, two))).toEqual([404, 'a']);
     await server.clock.advance(600_001);
     expect(await placed(head(server, two))).toEqual([200, 'b']);
+    expect(await placed(head(server, one))).toEqual([404, 'b']);
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { checkText } from '@waggle/shared/dialects/go-json.ts';
 import { isObject, toText } from '@waggle/shared/dialects/json-value.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
-import { type BlobDeps, BlobPlaces } from '../../operations/blob-places.ts';
+import { type BlobDeps, BlobPlaces, type WantedFile } from '../../operations/blob-places.ts';
 import { copyModel } from '../../operations/copy-model.ts';
 import { createModel } from '../../operations/create-model.ts';
 import { ModelTurns } from '../../operations/model-turns.ts';
@@ -97,7 +97,7 @@ function createBlobHead({ cluster, runner }: BuildRouteDeps, blobs: BlobPlaces):
   return async (context) => {
     const deps: BlobDeps = { cluster, runner, signal: context.req.raw.signal };
     const digest = digestOf(context);
-    const engine = await blobs.placeFor(clientOf(context), digest, nodeChoice(context), deps);
+    const engine = await blobs.placeFor(fileOf(context, digest, false), deps);
     const answer = await runner.runWhole(engine, { name: 'blob-head', body: { digest } }, deps.signal);
     return withNodes([engine.node.name], answerResponse(answer));
   };
@@ -110,7 +110,7 @@ function createBlobPost(deps: BuildRouteDeps, blobs: BlobPlaces): Handler {
     const { incoming } = context.env;
     const { signal } = context.req.raw;
     const digest = digestOf(context);
-    const engine = await blobs.placeFor(clientOf(context), digest, nodeChoice(context), { cluster, runner, signal });
+    const engine = await blobs.placeFor(fileOf(context, digest, true), { cluster, runner, signal });
     const length = incoming.headers['content-length'];
     const body = { digest, ...(length === undefined ? {} : { size: Number(length) }) };
     const content = streamBody(incoming, { timeoutMs: readTimeoutMs, pulse });
@@ -130,6 +130,10 @@ function digestOf({ req }: HttpContext): string {
   const digest = req.param('digest') ?? '';
   if (/^sha256[:-][\da-f]{64}$/i.test(digest)) return digest;
   throw new ClusterError('bad-request', 'invalid digest format', { details: { param: 'digest' } });
+}
+
+function fileOf(context: HttpContext, digest: string, isSent: boolean): WantedFile {
+  return { client: clientOf(context), digest, choice: nodeChoice(context), isSent };
 }
 
 function clientOf({ env }: HttpContext): string {
