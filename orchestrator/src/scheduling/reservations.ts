@@ -49,6 +49,7 @@ export class Reservations implements Iterable<Placed> {
     }
     placement.lastBoundAt = now;
     placement.passedOver = 0;
+    placement.laneless.end();
     placement.keepFor(job.keepAliveSeconds, now);
     const terms = decision.candidates[decision.chosen]?.terms;
     const pins = toPins(placement, now, job.keepAliveSeconds);

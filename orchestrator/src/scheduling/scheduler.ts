@@ -13,6 +13,7 @@ import { findRefusing } from './engine-refusals.ts';
 import { fairShareEndsAt, findRoom } from './eviction.ts';
 import { type HeldJob, type Placed, type ResidentWish, toElsewhere, toResident, triedAgainAt } from './held-job.ts';
 import { HoldQueue } from './hold-queue.ts';
+import { hasNoLanes, lanelessLookMs, refusalThere } from './laneless.ts';
 import { MatchPass } from './match-pass.ts';
 import { ModelLoader } from './model-loader.ts';
 import { isFree, type Placement } from './placement.ts';
@@ -28,8 +29,6 @@ import { StrandedLines } from './stranded.ts';
 const loadFailureRestMs = 2_000;
 /** Credentials that were refused are tried again after this, by one job of a user. */
 const rejectedMs = 60_000;
-/** What waits for a node whose lanes are not open yet is looked at again after this. */
-const lanelessMs = 1_000;
 /** Room for a model is looked for again no sooner than this. */
 const leastRoomWaitMs = 50;
 /** A model that makes room stops taking jobs until its last one should have ended, and this much longer. */
@@ -310,7 +309,7 @@ export class Scheduler implements CapacityListener {
       job.placed(placed);
       return 'gone';
     }
-    const refusal = choice.action === 'load' ? job.refusedBy(placement) : undefined;
+    const refusal = refusalThere(job, choice.action, placement, now);
     if (refusal !== undefined) {
       this.#exclude(job, placement, refusal);
       return this.#place(job, claims);
@@ -319,7 +318,7 @@ export class Scheduler implements CapacityListener {
     this.#alarm.setFor(Math.min(job.leaveBy ?? Number.POSITIVE_INFINITY, ...triedAgainAt(job, now)));
     if (choice.action === 'load') this.#load(placement, job);
     else if (placement.modelState === 'cold') this.#awaitRoom(placement, job, now);
-    else if (placement.idleLanes + placement.busyLanes === 0) this.#alarm.setFor(now + lanelessMs);
+    else if (hasNoLanes(placement)) this.#alarm.setFor(now + lanelessLookMs);
     return choice.isOpen ? placement : 'closed';
   }
 

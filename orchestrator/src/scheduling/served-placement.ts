@@ -11,6 +11,7 @@ import { Breaker, type BreakerState } from './breaker.ts';
 import type { ClusterRates } from './cluster-rates.ts';
 import { type Refusal, refusalWithout } from './engine-refusals.ts';
 import type { EngineRoom } from './engine-room.ts';
+import { LanelessTime } from './laneless.ts';
 import type { Placement } from './placement.ts';
 import { toFastMemoryBytes, toMemoryBytes, toPriors } from './priors.ts';
 import { type RatePriors, Rates } from './rates.ts';
@@ -55,6 +56,7 @@ export class ServedPlacement implements Placement {
   isLeaving = false;
   residentSince: number | undefined;
   isYielding = false;
+  readonly laneless = new LanelessTime();
   readonly #settings: ModelSettings;
   readonly #placement: (served: ServedModel) => ServedPlacement;
   /** The report that was there when a load command was answered, and the context asked for. */
