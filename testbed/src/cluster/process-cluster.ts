@@ -43,6 +43,8 @@ export interface NodeRow {
 export class ProcessCluster implements AsyncDisposable {
   readonly url: string;
   readonly grpcAddress: string;
+  /** The orchestrator's, which it follows. */
+  readonly configFile: string;
   readonly orchestrator: WaggleProcess;
   readonly agents: ReadonlyMap<string, WaggleProcess>;
   readonly #folder: string;
@@ -50,12 +52,14 @@ export class ProcessCluster implements AsyncDisposable {
   private constructor(parts: {
     url: string;
     grpcAddress: string;
+    configFile: string;
     orchestrator: WaggleProcess;
     agents: ReadonlyMap<string, WaggleProcess>;
     folder: string;
   }) {
     this.url = parts.url;
     this.grpcAddress = parts.grpcAddress;
+    this.configFile = parts.configFile;
     this.orchestrator = parts.orchestrator;
     this.agents = parts.agents;
     this.#folder = parts.folder;
@@ -86,7 +90,8 @@ export class ProcessCluster implements AsyncDisposable {
     const grpcAddress = `127.0.0.1:${grpcPort}`;
     const agents = new Map<string, WaggleProcess>();
     for (const agent of options.agents) agents.set(agent.name, await toAgent(agent, grpcAddress, folder));
-    const cluster = new ProcessCluster({ url: `http://127.0.0.1:${port}`, grpcAddress, orchestrator, agents, folder });
+    const url = `http://127.0.0.1:${port}`;
+    const cluster = new ProcessCluster({ url, grpcAddress, configFile, orchestrator, agents, folder });
     orchestrator.start();
     for (const agent of agents.values()) agent.start();
     try {

@@ -1,0 +1,177 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { askOnce, ClientLoad, troubles } from '../src/cluster/client-load.ts';
+import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
+import { startOllamaEngine } from '../src/engines/ollama/start-ollama-engine.ts';
+import type { ScriptedEngine } from '../src/engines/scripted-engine.ts';
+import { askWords, streamWords } from './asked-words.ts';
+import { postChat } from './post-chat.ts';
+
+const words = { name: 'words', answer: { kind: 'words', count: 12 }, decodeMsPerToken: 2 } as const;
+const long = { name: 'long', answer: { kind: 'words', count: 100 }, decodeMsPerToken: 40 } as const;
+const other = { name: 'other', answer: { kind: 'words', count: 3 } } as const;
+const endless = { name: 'endless', answer: { kind: 'endless' }, decodeMsPerToken: 20 } as const;
+
+let desk: ScriptedEngine;
+let big: ScriptedEngine;
+let cluster: ProcessCluster;
+let linesBefore = 0;
+
+const toNode = (name: string, { url }: ScriptedEngine, more = '') =>
+  `  - { name: ${name}, engine: ollama, url: "${url}", slots: 8${more} }\n`;
+const onlyDesk = () => `nodes:\n${toNode('desk', desk)}`;
+const bothNodes = () => `${onlyDesk()}${toNode('big', big)}`;
+
+beforeAll(async () => {
+  [desk, big] = await Promise.all([
+    startOllamaEngine({ models: [words, long, other, endless], slots: 8 }),
+    startOllamaEngine({ models: [words, other], slots: 8 }),
+  ]);
+  cluster = await ProcessCluster.start({ agents: [], nodes: 1, config: onlyDesk() });
+});
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  for (const engine of [desk, big]) await engine?.[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  linesBefore = lines().length;
+});
+
+function lines(): readonly Readonly<Record<string, unknown>>[] {
+  const found = cluster.orchestrator.output.split('\n').filter((line) => line.startsWith('{'));
+  return found.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** What was logged since the test began under this name. */
+function said(event: string): readonly Readonly<Record<string, unknown>>[] {
+  return lines()
+    .slice(linesBefore)
+    .filter((line) => line['event'] === event);
+}
+
+/** As careful programs and editors write a file. */
+async function replace(text: string): Promise<void> {
+  await writeFile(`${cluster.configFile}.new`, text);
+  await rename(`${cluster.configFile}.new`, cluster.configFile);
+}
+
+async function taken(text: string, count = 1): Promise<void> {
+  await replace(text);
+  await until(async () => said('config-reloaded').length === count, 6_000);
+}
+
+const aliases = async () =>
+  (await cluster.get<{ aliases: Record<string, readonly string[]> }>('/api/cluster/models')).aliases;
+
+describe('a configuration that changes while requests run', () => {
+  it('is taken up when its file is replaced: an alias, a node, a level of the log', async () => {
+    const load = new ClientLoad(cluster.url, 4, askWords('words', 12));
+    await load.more(20);
+    await taken(`${bothNodes()}models: { fast: words }\nlogging: { level: debug }\n`);
+    expect(said('config-reloaded')).toMatchObject([{ changed: ['logging.level', 'models.fast', 'nodes.big'] }]);
+    expect(await aliases()).toEqual({ fast: ['words'] });
+    await cluster.serving('big');
+    expect((await postChat(cluster.url, { model: 'words@big' })).headers['x-waggle-node']).toBe('big');
+    expect((await postChat(cluster.url, { model: 'fast' })).status).toBe(200);
+    await load.more(20);
+    expect(troubles(await load.stop())).toEqual([]);
+  });
+
+  it('changes nothing when it is wrong, says why once, and is taken up when it is mended in place', async () => {
+    const load = new ClientLoad(cluster.url, 4, askWords('words', 12));
+    await replace(`${onlyDesk()}models:\n  fast: long\nlimits:\n  stallMax: soon\n`);
+    await until(async () => said('config-rejected').length > 0, 6_000);
+    await load.more(20);
+    const [rejected, again] = said('config-rejected');
+    expect(rejected?.['problems']).toEqual([expect.stringMatching(/config.yaml:6: limits.stallMax must be a time/)]);
+    expect([again, said('config-reloaded')]).toEqual([undefined, []]);
+    expect(await aliases()).toEqual({ fast: ['words'] });
+    expect((await cluster.node('big'))?.state).toBe('active');
+    // Without a rename: emptied, then written.
+    await writeFile(cluster.configFile, '');
+    await writeFile(cluster.configFile, `${bothNodes()}models: { fast: long }\n`);
+    await until(async () => said('config-reloaded').length === 1, 6_000);
+    expect(await aliases()).toEqual({ fast: ['long'] });
+    expect(troubles(await load.stop())).toEqual([]);
+  });
+
+  it('is read at once on SIGHUP', async () => {
+    await replace(`${bothNodes()}models: { fast: words, slow: long }\n`);
+    cluster.orchestrator.signal('SIGHUP');
+    await until(async () => said('config-reloaded').length === 1);
+    expect(said('config-reloaded')).toMatchObject([{ changed: ['models.fast', 'models.slow'] }]);
+    expect(await aliases()).toEqual({ fast: ['words'], slow: ['long'] });
+    cluster.orchestrator.signal('SIGHUP');
+    await until(async () => said('config-reloaded').length === 2);
+    expect(said('config-reloaded')[1]).toMatchObject({ changed: [] });
+  });
+
+  it('lets what runs on a node that goes, or changes, be finished there', async () => {
+    const running = askOnce(cluster.url, streamWords('long', 100)(0));
+    await desk.waitFor((record) => record.model.startsWith('long') && record.firstByteAt !== undefined);
+    await taken(`nodes:\n${toNode('desk', desk, ', type: gpu')}${toNode('big', big)}`);
+    await until(async () =>
+      (await cluster.get<{ nodes: { labels: object }[] }>('/api/nodes')).nodes.some(({ labels }) => 'type' in labels),
+    );
+    expect((await postChat(cluster.url, { model: 'words@desk' })).headers['x-waggle-node']).toBe('desk');
+    await taken(`nodes:\n${toNode('big', big)}`, 2);
+    await until(async () => (await postChat(cluster.url, { model: 'words' })).headers['x-waggle-node'] === 'big');
+    expect(await running).toMatchObject({ kind: 'complete', node: 'desk' });
+    await until(async () => ((await cluster.node('desk'))?.state ?? 'left') === 'left');
+    await taken(bothNodes(), 3);
+    await cluster.serving('desk');
+  });
+
+  it('moves limits', async () => {
+    const body = { model: 'words', messages: [{ role: 'user', content: 'x'.repeat(2_000) }] };
+    expect((await postChat(cluster.url, body)).status).toBe(200);
+    await taken(`${bothNodes()}limits: { maxBodyBytes: 1KiB }\n`);
+    expect((await postChat(cluster.url, body)).status).toBe(413);
+    await taken(bothNodes(), 2);
+    expect((await postChat(cluster.url, body)).status).toBe(200);
+  });
+
+  it('says what needs a restart, by key, and takes up the rest', async () => {
+    await taken(`${bothNodes()}server: { readTimeout: 7 }\nlimits: { recentRequests: 5, stallMax: 9 }\n`);
+    expect(said('config-reloaded')).toMatchObject([{ changed: ['limits.stallMax'] }]);
+    expect(said('config-needs-restart')).toMatchObject([{ keys: ['server.readTimeout', 'limits.recentRequests'] }]);
+  });
+
+  it('stays as it is when the file that was asked for is gone', async () => {
+    await rm(cluster.configFile);
+    await until(async () => said('config-rejected').length === 1, 6_000);
+    expect(said('config-rejected')[0]?.['problems']).toEqual([expect.stringContaining('there is no file')]);
+    expect((await postChat(cluster.url, { model: 'words' })).status).toBe(200);
+  });
+});
+
+describe('settings of a model', () => {
+  it('name the only nodes that serve it, and decisions show it', async () => {
+    await taken(`${bothNodes()}models: { words: { nodes: [big] } }\n`);
+    const answer = await postChat(cluster.url, { model: 'words:latest' });
+    expect(answer.headers['x-waggle-node']).toBe('big');
+    const { attempts } = await cluster.get<{ attempts: { decision: { candidates: object[] } }[] }>(
+      `/api/requests/${answer.headers['x-request-id']}`,
+    );
+    expect(attempts[0]?.decision.candidates).toContainEqual(
+      expect.objectContaining({ node: 'desk', excluded: 'not-among-nodes' }),
+    );
+    expect((await postChat(cluster.url, { model: 'words@desk' })).status).toBe(503);
+  });
+
+  it('set the deadline of who states none', async () => {
+    await taken(`${bothNodes()}models: { endless: { timeout: 300ms } }\n`);
+    const answer = await postChat(cluster.url, { model: 'endless' });
+    expect([answer.status, answer.text]).toEqual([504, expect.stringContaining('within 300 ms')]);
+  });
+
+  it('have a model loaded before anybody asks for it, in its context, to stay', async () => {
+    await taken(`${bothNodes()}models: { other: { preload: true, numCtx: 8192, keepAlive: 1h, nodes: [desk] } }\n`);
+    await until(async () => desk.control.state.models['other:latest']?.resident === true);
+    const load = desk.requests.all.findLast(({ model }) => model.startsWith('other'));
+    expect(load?.body).toMatchObject({ keep_alive: 3_600, options: { num_ctx: 8_192 } });
+    expect(big.control.state.models['other:latest']?.loads).toBe(0);
+    await postChat(cluster.url, { model: 'other', options: { num_ctx: 2_048 } });
+    expect(desk.control.state.models['other:latest']?.loads).toBe(1);
+  });
+});
