@@ -18,6 +18,8 @@ interface GenerationBase extends RequestBase {
   readonly logprobs?: boolean;
   /** 0 to 20. */
   readonly topLogprobs?: number;
+  /** What does not fit into the context any more while the answer grows is forgotten from its beginning (Ollama's `shift`). */
+  readonly shift?: boolean;
   /** A streaming OpenAI client asked for the usage chunk. */
   readonly includeUsage?: boolean;
 }

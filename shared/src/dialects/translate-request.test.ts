@@ -269,7 +269,11 @@ describe('from Ollama to OpenAI', () => {
 
   test('what belongs to the runner or means "as you like" stays behind', () => {
     const options = { num_ctx: 4096, num_thread: 1, num_gpu: 0, num_predict: -1, seed: -1, unknown: 1 };
-    expect(chat({ options, keep_alive: '5m', truncate: true, shift: true })).toEqual(chat({}));
+    expect(chat({ options, keep_alive: '5m', truncate: true, shift: false })).toEqual(chat({}));
+  });
+
+  test('an endless context is refused by name', () => {
+    expect(errorOf(() => chat({ shift: true }))).toMatchObject({ code: 'unsupported', details: { param: 'shift' } });
   });
 
   test('a conversation whose calls have no ids', () => {
@@ -342,6 +346,7 @@ describe('from Ollama to OpenAI', () => {
     ['images', { raw: true, images: [png] }],
     ['system', { suffix: 'b', system: 's' }],
     ['think', { raw: true, think: true }],
+    ['shift', { shift: true }],
     ['_debug_render_only', { _debug_render_only: true }],
   ])('%s is refused by name', (param, body) => {
     const error = errorOf(() => translate('ollama.generate', { model: 'm', prompt: 'a', ...body }));

@@ -7,6 +7,7 @@ import { EngineHttp } from '../transport/engine-http.ts';
 import { StopConfirmation } from './confirm-stopped.ts';
 import { runOpenAiOperation } from './operations.ts';
 import { toServerPaths } from './paths.ts';
+import { refuseOverlooked } from './refuse-overlooked.ts';
 import { OpenAiResidency } from './residency.ts';
 import { toOpenAiJob } from './run.ts';
 import { countRunning } from './running-jobs.ts';
@@ -39,7 +40,10 @@ export function createOpenAiEngine({ engineId, url, apiKey, settings, clock }: O
     expected: () => ownRunning + foreignRunning,
     clock,
   });
-  const prepare = (job: JobHeader, body: Uint8Array) => toOpenAiJob(job, body, paths);
+  const prepare = (job: JobHeader, body: Uint8Array) => {
+    refuseOverlooked(job, body, probe.kind);
+    return toOpenAiJob(job, body, paths);
+  };
   const confirmStopped = () => stops.wait();
   const connectionGone = () => {
     ownRunning--;

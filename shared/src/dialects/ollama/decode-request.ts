@@ -21,8 +21,8 @@ import { readThink } from './field-values.ts';
 import { inspectRequest, toTexts } from './inspect-request.ts';
 
 /**
- * A request of Ollama's API in no dialect. What Ollama itself would refuse is refused here with its words; `truncate` and
- * `shift` say how an overflowing context is treated, which is each engine's own way, and are not carried.
+ * A request of Ollama's API in no dialect. What Ollama itself would refuse is refused here with its words; `truncate` is
+ * not carried: engines of the other family refuse a prompt that is too long in words, which is what there is to know about it.
  */
 export function decodeRequest(endpoint: EndpointName, body: unknown): GenerationRequest {
   inspectRequest(endpoint, body);
@@ -55,6 +55,7 @@ function decodeGeneration(fields: JsonObject) {
       think: readThink(fields['think']),
       logprobs: fields['logprobs'] === true ? true : undefined,
       topLogprobs: toNumber(fields['top_logprobs']),
+      shift: typeof fields['shift'] === 'boolean' ? fields['shift'] : undefined,
     }),
   };
 }

@@ -66,7 +66,7 @@ function encodeText(request: TextRequest, fromOpenai: boolean): Record<string, u
 }
 
 function encodeGeneration(request: ChatRequest | TextRequest, fromOpenai: boolean): Record<string, unknown> {
-  const { model, stream, sampling, format, think, logprobs, topLogprobs, keepAlive } = request;
+  const { model, stream, sampling, format, think, logprobs, topLogprobs, shift, keepAlive } = request;
   if (topLogprobs !== undefined && (topLogprobs < 0 || topLogprobs > 20)) {
     throw badRequest('top_logprobs', 'top_logprobs must be between 0 and 20');
   }
@@ -79,6 +79,7 @@ function encodeGeneration(request: ChatRequest | TextRequest, fromOpenai: boolea
       think,
       logprobs,
       top_logprobs: topLogprobs,
+      shift,
       keep_alive: keepAlive,
     }),
     ...(fromOpenai ? { truncate: false } : {}),

@@ -91,7 +91,8 @@ function encodeCompletion(request: TextRequest): Record<string, unknown> {
 }
 
 function encodeGeneration(request: ChatRequest | TextRequest): Record<string, unknown> {
-  const { model, stream, sampling } = request;
+  const { model, stream, sampling, shift } = request;
+  if (shift === true) throw unsupported('shift', 'the engine ends an answer where its context ends; leave shift out');
   return {
     model,
     stream,
