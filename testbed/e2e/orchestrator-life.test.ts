@@ -7,7 +7,7 @@ import { EngineCluster } from './engine-cluster.ts';
 const slots = 4;
 const models = [
   { name: 'words', answer: { kind: 'words', count: 20 }, decodeMsPerToken: 2 },
-  { name: 'long', answer: { kind: 'words', count: 60 }, decodeMsPerToken: 20 },
+  { name: 'long', answer: { kind: 'words', count: 200 }, decodeMsPerToken: 20 },
   { name: 'endless', answer: { kind: 'endless' }, decodeMsPerToken: 20 },
 ] as const;
 
@@ -65,11 +65,11 @@ describe('an orchestrator that is frozen and thaws', () => {
     const asked = Array.from({ length: slots }, (_, index) => askOnce(clients.url, askWords('words', 20)(index)));
     orchestrator.signal('SIGCONT');
     await cluster.ready(2);
-    // What came while it stood still was only held; of what ran then no client is told a lie.
+    // What came while it stood still was only held; of what ran then, and had begun to come, clients are told that it was lost.
     expect(troubles(await Promise.all(asked))).toEqual([]);
     const outcomes = await load.stop();
     const broken = outcomes.filter(({ kind }) => kind !== 'complete');
-    expect(broken.filter(({ kind }) => kind !== 'error-event')).toEqual([]);
+    expect(broken.filter(({ kind }) => kind !== 'error-event' && kind !== 'refused')).toEqual([]);
     expect(broken.length).toBeLessThanOrEqual(2 * slots);
     const after = await new ClientLoad(clients.url, 2 * slots, askWords('words', 20), 60).finish();
     expect(troubles(after)).toEqual([]);
@@ -79,7 +79,7 @@ describe('an orchestrator that is frozen and thaws', () => {
 describe('an orchestrator that is told to end', () => {
   it('finishes what runs, refuses what comes, and exits in order', async () => {
     const { orchestrator } = clients.cluster;
-    const load = new ClientLoad(clients.url, slots, streamWords('long', 60), slots);
+    const load = new ClientLoad(clients.url, slots, streamWords('long', 200), slots);
     await until(async () => {
       const { queue } = await clients.cluster.get<{ queue: { runningJobs: number } }>('/api/cluster/status');
       return queue.runningJobs === slots;
