@@ -1,56 +1,39 @@
 import type { Engine } from '@waggle/node-agent/engines/engine.ts';
 import { EngineProblem } from '@waggle/node-agent/engines/engine-problem.ts';
-import { batchKind } from '@waggle/shared/chat/answer-batch.ts';
-import type { EndpointName } from '@waggle/shared/chat/endpoints.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ScriptedEngine } from '../../src/engines/scripted-engine.ts';
 import type { ScriptedModel } from '../../src/engines/scripted-model.ts';
+import {
+  type AnsweringEngine,
+  caller,
+  describeAnswering,
+  endless,
+  messages,
+  talker,
+  tools,
+  words,
+} from './answering-contract.ts';
 import { type AskOptions, RecordedAnswer } from './recorded-answer.ts';
 
 /** An implementation of the Engine port in front of a scripted server of its kind. */
-export interface EngineUnderTest {
-  readonly kind: string;
+export interface EngineUnderTest extends AnsweringEngine {
   /** A server with these models, and the engine that drives it. */
-  start(models: readonly ScriptedModel[]): Promise<{ readonly server: ScriptedEngine; readonly engine: Engine }>;
-  /** The engine's name of a scripted model. */
-  toName(model: string): string;
-  /** Chat calls of the engine's own family, and of the other. */
-  readonly native: EndpointName;
-  readonly foreign: EndpointName;
-  readonly nativeEmbedding: EndpointName;
-  readonly foreignEmbedding: EndpointName;
-  /** Text of an answer in the engine's own bytes, and the names it calls its model. */
-  readAnswer(text: string): { readonly said: string; readonly models: readonly string[] };
+  start(
+    models: readonly ScriptedModel[],
+  ): Promise<{ readonly server: ScriptedEngine; readonly engine: Engine; close(): Promise<void> }>;
 }
-
-const words = (count: number) => Array.from({ length: count }, (_, index) => `w${index}`).join(' ');
-
-const talker: ScriptedModel = { name: 'talker', answer: { kind: 'words', count: 40 } };
-const endless: ScriptedModel = { name: 'endless', answer: { kind: 'endless' }, decodeMsPerToken: 2 };
-const caller: ScriptedModel = { name: 'caller', toolCall: { name: 'look_up', arguments: { city: 'Oslo', days: 2 } } };
-const embedder: ScriptedModel = { name: 'embedder', embeddingLength: 8 };
-
-const messages = [{ role: 'user', content: 'hello there' }];
-const tools = [
-  {
-    type: 'function',
-    function: {
-      name: 'look_up',
-      description: 'x',
-      parameters: { type: 'object', properties: { city: { type: 'string' } } },
-    },
-  },
-];
 
 /** What every engine does, whichever server it drives. */
 export function describeEngineContract(under: EngineUnderTest): void {
+  describeAnswering(under);
   describe(`an engine in front of ${under.kind}`, () => {
     let server: ScriptedEngine;
     let engine: Engine;
+    let close: () => Promise<void>;
 
     const start = async (...models: ScriptedModel[]) => {
-      ({ server, engine } = await under.start(models));
+      ({ server, engine, close } = await under.start(models));
       await engine.probe.survey(AbortSignal.timeout(5_000));
     };
     const ask = (model: string, more: Partial<AskOptions> = {}): RecordedAnswer => {
@@ -59,94 +42,21 @@ export function describeEngineContract(under: EngineUnderTest): void {
       return RecordedAnswer.ask(engine, { endpoint: under.native, model: under.toName(model), stream, ...more, body });
     };
 
-    afterEach(async () => {
-      await engine.close();
-      await server[Symbol.asyncDispose]();
-    });
-
-    test('tells its models and slots', async () => {
-      await start(talker, embedder);
-      const survey = await engine.probe.survey(AbortSignal.timeout(5_000));
-      expect(survey.kind).toBe(under.kind);
-      expect(survey.slots).toBeGreaterThan(0);
-      const model = survey.models.find(({ name }) => name === under.toName('talker'));
-      expect(model?.digest).toMatch(/^[0-9a-f]{64}$/);
-      expect(JSON.parse(model?.tagJson ?? '')).toMatchObject({ name: under.toName('talker'), digest: model?.digest });
-    });
-
-    test('streams the engine’s own bytes, and ends once', async () => {
-      await start(talker);
-      const answer = ask('talker');
-      const end = await answer.end;
-      expect(under.readAnswer(answer.text).said.trim()).toBe(words(40));
-      expect(end.outcome).toBe('done');
-      expect(end.usage?.completionTokens).toBe(40);
-      expect(end.usage?.promptTokens).toBeGreaterThan(0);
-      expect(end.timings?.totalMs).toBeGreaterThan(0);
-      expect(answer.ends).toHaveLength(1);
-      const kinds = answer.batches.map((batch) => batch.kinds & batchKind.end);
-      expect(kinds.filter((kind) => kind !== 0)).toHaveLength(1);
-      expect(kinds.at(-1)).toBe(batchKind.end);
-    });
-
-    test('gives a whole answer as one body', async () => {
-      await start(talker);
-      const answer = ask('talker', { stream: false });
-      const end = await answer.end;
-      expect(answer.batches).toHaveLength(1);
-      expect(under.readAnswer(answer.text).said.trim()).toBe(words(40));
-      expect(end.usage?.completionTokens).toBe(40);
-    });
+    afterEach(() => close());
 
     test('names the model as the client wrote it', async () => {
       await start(talker);
       const answer = ask('talker', { answerModel: 'my-alias' });
       await answer.end;
-      expect(new Set(under.readAnswer(answer.text).models)).toEqual(new Set(['my-alias']));
+      expect(new Set(under.readAnswer(answer).models)).toEqual(new Set(['my-alias']));
       expect(server.requests.all.at(-1)?.model).toBe(under.toName('talker'));
     });
 
-    test('answers a client of the other family in typed events', async () => {
-      await start(talker);
-      const answer = ask('talker', { endpoint: under.foreign });
-      const end = await answer.end;
-      expect(answer.said.trim()).toBe(words(40));
-      expect(answer.events.at(-1)).toMatchObject({ type: 'response-end', finishReason: 'stop' });
-      expect(end.usage?.completionTokens).toBe(40);
-    });
-
-    test('answers in typed events where they are asked for', async () => {
-      await start(talker);
-      for (const stream of [true, false]) {
-        const answer = ask('talker', { answer: 'events', stream });
-        await answer.end;
-        expect(answer.said.trim()).toBe(words(40));
-        expect(answer.events.filter(({ type }) => type === 'response-end')).toHaveLength(1);
-      }
-    });
-
-    test('passes tool calls on, joined for the other family', async () => {
+    test('passes tool calls on as they are', async () => {
       await start(caller);
       const own = ask('caller', { body: { tools } });
       await own.end;
       expect(own.text).toContain('look_up');
-      const other = ask('caller', { endpoint: under.foreign, body: { tools } });
-      await other.end;
-      const call = other.events.find((event) => event.type === 'tool-call');
-      expect(call?.call.name).toBe('look_up');
-      expect(JSON.parse(call?.call.arguments ?? '')).toEqual({ city: 'Oslo', days: 2 });
-    });
-
-    test('embeds, for both families', async () => {
-      await start(embedder);
-      const body = { input: ['one', 'two'], messages: undefined };
-      const own = ask('embedder', { endpoint: under.nativeEmbedding, stream: false, body });
-      expect((await own.end).outcome).toBe('done');
-      expect(own.batches[0]?.kinds).toBe(batchKind.embeddings | batchKind.end);
-      const other = ask('embedder', { endpoint: under.foreignEmbedding, stream: false, body });
-      await other.end;
-      const vectors = other.events.find((event) => event.type === 'embeddings')?.vectors;
-      expect(vectors?.map((vector) => vector.length)).toEqual([8, 8]);
     });
 
     test('stops the engine when a stream is cancelled', async () => {
@@ -208,7 +118,7 @@ export function describeEngineContract(under: EngineUnderTest): void {
       }
       expect((await end).outcome).toBe('done');
       expect(seen.length).toBeGreaterThan(10);
-      expect(under.readAnswer(answer.text).said.length).toBeGreaterThanOrEqual(big.text.length - 1);
+      expect(under.readAnswer(answer).said.length).toBeGreaterThanOrEqual(big.text.length - 1);
     });
 
     test.each([
@@ -278,34 +188,6 @@ export function describeEngineContract(under: EngineUnderTest): void {
       expect(server.requests.counters.started).toBe(asked);
     });
 
-    test('shows a model', async () => {
-      await start(talker);
-      const parts: string[] = [];
-      let status = 0;
-      const request = {
-        operationId: 'o1',
-        engineId: engine.identity.engineId,
-        name: 'show',
-        bodyJson: JSON.stringify({ model: under.toName('talker') }),
-      } as const;
-      for await (const frame of engine.models.operate(request, nothing(), AbortSignal.timeout(5_000))) {
-        if (frame.type === 'head') status = frame.status;
-        else if (frame.type === 'chunk') parts.push(Buffer.from(frame.bytes).toString('utf8'));
-        else expect(frame.failure).toBeUndefined();
-      }
-      expect(status).toBe(200);
-      expect(JSON.parse(parts.join(''))).toHaveProperty('model_info');
-    });
-
-    test('loads and unloads without an error', async () => {
-      await start(talker);
-      const command = { engineId: engine.identity.engineId, model: under.toName('talker'), pins: {} };
-      await engine.models.load(command, AbortSignal.timeout(5_000));
-      const loaded = await engine.probe.survey(AbortSignal.timeout(5_000));
-      expect(loaded.models.find(({ name }) => name === command.model)).toMatchObject({ state: 'hot' });
-      await engine.models.unload(command, AbortSignal.timeout(5_000));
-    });
-
     test('a load of an engine that is gone is an error with a code', async () => {
       await start(talker);
       await engine.models.load({ engineId: 'e', model: under.toName('talker'), pins: {} }, AbortSignal.timeout(5_000));
@@ -324,5 +206,3 @@ export function describeEngineContract(under: EngineUnderTest): void {
     });
   });
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
