@@ -70,7 +70,6 @@ export class ConfigReloader {
     const { inputs } = this.#deps;
     this.#isRead = true;
     const readText = (path: string): string | undefined => {
-      this.#text = undefined;
       try {
         const text = inputs.readText(path);
         this.#text = text;

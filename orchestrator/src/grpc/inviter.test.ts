@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { settle, until } from '@waggle/shared/lane-link/testing/waiting.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -33,13 +34,28 @@ afterEach(async () => {
 class Agent {
   readonly server: Server;
   readonly name: string;
+  asked = 0;
+  answered = 0;
   invitations = 0;
+  answersGet: Promise<void> = Promise.resolve();
+  breaksOff = false;
 
   constructor(name: string) {
     this.name = name;
-    this.server = createServer((request, response) => {
-      if (request.method === 'POST') this.invitations++;
-      response.end(JSON.stringify(request.method === 'POST' ? {} : { nodeId: `id-${this.name}`, nonce: 'n' }));
+    this.server = createServer(async (request, response) => {
+      response.on('close', () => this.answered++);
+      if (request.method === 'POST') {
+        this.invitations++;
+        response.end('{}');
+        return;
+      }
+      this.asked++;
+      await this.answersGet;
+      if (this.breaksOff) {
+        response.destroy();
+        return;
+      }
+      response.end(JSON.stringify({ nodeId: `id-${this.name}`, nonce: 'n' }));
     }).listen(0, '127.0.0.1');
     agents.push(this);
   }
@@ -101,11 +117,17 @@ test('one that is described otherwise is asked anew, and the others keep their r
   await vi.waitFor(() => expect(described).toContainEqual(['id-a', { name: 'a', labels: { type: 'gpu' } }]));
 });
 
-test('one that is not wanted any more while it is asked gets no row', async () => {
-  const a = await startAgent('a');
-  inviter.follow([a.entry()]);
+test('one that is not wanted any more while it is asked is not invited, and gets no row', async () => {
+  const [a, b] = [await startAgent('a'), await startAgent('b')];
+  const answersGet = Promise.withResolvers<void>();
+  a.answersGet = answersGet.promise;
+  b.answersGet = answersGet.promise;
+  b.breaksOff = true;
+  inviter.follow([a.entry(), b.entry()]);
+  await until(() => a.asked + b.asked === 2);
   inviter.follow([]);
-  await vi.waitFor(() => expect(a.server).toHaveProperty('_connections'));
-  await clock.advance(5_000);
-  expect([rows(), a.invitations, described]).toEqual([[], 0, []]);
+  answersGet.resolve();
+  await until(() => a.answered + b.answered === 2);
+  await settle(50);
+  expect([rows(), a.invitations, described, clock.pending]).toEqual([[], 0, [], 0]);
 });

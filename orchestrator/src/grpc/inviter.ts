@@ -64,8 +64,9 @@ export class Inviter implements ExpectedNodes {
       const before = known.get(toAddress(agent));
       return isDeepStrictEqual(before, agent) && before !== undefined ? before : agent;
     });
+    const all = new Set(kept);
     for (const agent of this.#rows.keys()) {
-      if (kept.includes(agent)) continue;
+      if (all.has(agent)) continue;
       this.#rows.delete(agent);
       this.#nodeIds.delete(agent);
     }

@@ -125,8 +125,10 @@ describe('EngineNodes', () => {
     slow();
     nodes.follow([toConfig('b'), toConfig('c')]);
     await take();
-    const closed = nodes.close();
+    let isClosed = false;
+    const closed = nodes.close().then(() => (isClosed = true));
     await settled();
+    expect(isClosed).toBe(false);
     creations.get('c')?.();
     await closed;
     expect((await take()).toSorted()).toEqual(['close a', 'close b', 'close c']);

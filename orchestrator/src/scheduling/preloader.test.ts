@@ -98,6 +98,19 @@ describe('a model to be preloaded', () => {
     expect(loadsOf(late)).toHaveLength(1);
   });
 
+  it('is not loaded again in its context under who uses it', async () => {
+    const { cluster, second } = setUp();
+    const node = cluster.join('a', { models: [{ numCtx: 4_096 }] });
+    const job = new RecordingJob('job', { heldSince: cluster.clock.now() });
+    cluster.scheduler.hold(job);
+    cluster.want('llama3.2', { preload: 1, numCtx: 8_192 });
+    await second();
+    expect(loadsOf(node)).toEqual([]);
+    cluster.scheduler.release(job.place);
+    await second();
+    expect(loadsOf(node)).toEqual([['llama3.2:latest', { keepAliveSeconds: -1, numCtx: 8_192 }]]);
+  });
+
   it('stays away when a client sent it away, until somebody asks for it', async () => {
     const { cluster, second } = setUp();
     const node = cluster.join('a');
