@@ -3,6 +3,7 @@ import type { OperationFrame, OperationRequest } from '@waggle/shared/cluster/op
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
 import type { NodeHost } from '@waggle/shared/lane-link/node-host.ts';
+import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { PassingContent } from '@waggle/shared/process/passing-content.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { OperationDown, OperationUp } from '@waggle/shared/wire/convert-operation.ts';
@@ -20,12 +21,15 @@ interface OperationsDeps {
   readonly claim: (connection: number) => SessionClaim;
   /** Called when an operation is over. */
   readonly changed: () => void;
+  readonly clock: Clock;
 }
 
 /** A guard; how many run at once is the orchestrator's to say. */
 const maxOperations = 32;
 /** Uploaded content that may wait for the engine, in bytes. */
 const contentHighWater = 1024 * 1024;
+/** An engine that takes none of the content that waits for so long has hung. A cancel would not be seen either: it comes behind the content. */
+const takeMaxMs = 60_000;
 /** The connection of the operations; lanes count theirs from 1. */
 const connectionNumber = 0;
 
@@ -52,11 +56,17 @@ export class NodeOperations {
     const content = new AnswerQueue<Uint8Array>({
       highWater: contentHighWater,
       sizeOf: (chunk) => chunk.byteLength,
-      onDrain: () => call.resume(),
-      onReturn: () => call.resume(), // what still comes is dropped, but read
+      onDrain: () => readOn(),
+      onReturn: () => readOn(), // what still comes is dropped, but read
     });
+    let stopWaiting = () => {};
+    const readOn = () => {
+      stopWaiting();
+      call.resume();
+    };
     const over = () => {
       const gone = new ClusterError('client-gone', 'the operation was broken off');
+      stopWaiting();
       controller.abort(gone);
       content.fail(gone);
       if (!this.#running.delete(call)) return;
@@ -67,7 +77,12 @@ export class NodeOperations {
     const passing = new PassingContent();
     const push = (bytes: Uint8Array) => {
       passing.passed(bytes.byteLength);
-      if (!content.push(bytes)) call.pause();
+      if (content.push(bytes)) return;
+      call.pause();
+      stopWaiting();
+      stopWaiting = this.#deps.clock.schedule(takeMaxMs, () => {
+        controller.abort(new ClusterError('engine-failed', `the engine took nothing for ${takeMaxMs / 1_000} s`));
+      });
     };
     call.on('data', (frame: OperationDown) => {
       if (frame.type === 'start') void this.#run(call, frame.request, content, controller.signal);

@@ -202,7 +202,7 @@ export class Session {
     });
     const reports = new ReportSender({ reports: this.#host.reports, clock, write: (frame) => this.#write(frame) });
     const logs = this.#sendLogs();
-    const operations = new NodeOperations({ host: this.#host, target, claim, changed });
+    const operations = new NodeOperations({ host: this.#host, target, claim, changed, clock });
     const unsubscribe = [
       this.#host.reports.subscribe((report) => pool.setEngines(toEngineIds(report))),
       this.#host.slots.subscribe(() => pool.fitSoon()),

@@ -68,6 +68,32 @@ async function join(
   return host;
 }
 
+test('an engine that takes nothing of what is sent to it is given up', async () => {
+  const clock = new HandClock();
+  const host = await join({ e1: 1 }, { clock });
+  let parts = 0;
+  host.onOperate = async function* (_request, content, signal) {
+    for await (const part of content) {
+      parts += part.byteLength > 0 ? 1 : 0;
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    }
+    yield { type: 'end' };
+  };
+  async function* endless() {
+    for (;;) yield Buffer.alloc(65_536);
+  }
+  const put = { operationId: 'o1', engineId: 'e1', name: 'blob-put', bodyJson: '{}' } as const;
+  const frames = Array.fromAsync(events.present.operate(put, endless(), new AbortController().signal));
+  // One is being taken, and so many wait that no more are read.
+  await until(() => parts === 1);
+  await settle(50);
+  await clock.advance(61_000);
+  expect(await frames).toMatchObject([
+    { type: 'end', failure: { code: 'engine-failed', message: 'the engine took nothing for 60 s' } },
+  ]);
+  expect(parts).toBe(1);
+});
+
 test('a join token on both sides', async () => {
   const joinToken = makeJoinToken();
   await serve({ joinToken });
