@@ -47,6 +47,6 @@ export function createBuiltinEngine({ folder, hub, settings, hasOtherModels, clo
   let changed = () => {};
   const store = new ModelStore({ folder, pulls: { hub }, onChange: () => changed() });
   const engine = createLlamaEngine({ store, settings, hasOtherModels, clock });
-  changed = engine.changed;
+  changed = () => engine.changed();
   return engine;
 }

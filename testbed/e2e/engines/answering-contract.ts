@@ -9,7 +9,7 @@ import { type AskOptions, RecordedAnswer } from './recorded-answer.ts';
 export interface AnsweringEngine {
   readonly kind: string;
   /** The engine with these models; what it is in front of ends with it. */
-  start(models: readonly ScriptedModel[]): Promise<{ readonly engine: Engine; close(): Promise<void> }>;
+  start(models: readonly ScriptedModel[]): Promise<{ readonly engine: Engine; readonly close: () => Promise<void> }>;
   /** The engine's name of a scripted model. */
   toName(model: string): string;
   /** Chat calls of the engine's own family, and of the other. */
@@ -29,7 +29,7 @@ export const caller: ScriptedModel = {
   name: 'caller',
   toolCall: { name: 'look_up', arguments: { city: 'Oslo', days: 2 } },
 };
-export const embedder: ScriptedModel = { name: 'embedder', embeddingLength: 64 };
+const embedder: ScriptedModel = { name: 'embedder', embeddingLength: 64 };
 
 export const messages = [{ role: 'user', content: 'hello there' }];
 export const tools = [

@@ -12,7 +12,6 @@ import {
   messages,
   talker,
   tools,
-  words,
 } from './answering-contract.ts';
 import { type AskOptions, RecordedAnswer } from './recorded-answer.ts';
 
@@ -21,7 +20,7 @@ export interface EngineUnderTest extends AnsweringEngine {
   /** A server with these models, and the engine that drives it. */
   start(
     models: readonly ScriptedModel[],
-  ): Promise<{ readonly server: ScriptedEngine; readonly engine: Engine; close(): Promise<void> }>;
+  ): Promise<{ readonly server: ScriptedEngine; readonly engine: Engine; readonly close: () => Promise<void> }>;
 }
 
 /** What every engine does, whichever server it drives. */

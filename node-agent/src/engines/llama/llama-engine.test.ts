@@ -90,12 +90,12 @@ describe.skipIf(!hasLibrary)('the built-in engine', { timeout: 60_000 }, () => {
 
   test('what was computed before is not computed again', async () => {
     const system = { role: 'system', content: 'Be brief. '.repeat(40) };
-    const ask = (content: string) => say(engine, '', { messages: [system, { role: 'user', content }] });
-    await ask('first words').end;
-    const { usage } = await ask('second words').end;
+    const asked = (content: string) => say(engine, '', { messages: [system, { role: 'user', content }] });
+    await asked('first words').end;
+    const { usage } = await asked('second words').end;
     expect(usage?.cachedTokens).toBeGreaterThan(390);
     expect(usage?.promptTokens).toBeGreaterThan((usage?.cachedTokens ?? 0) + 5);
-    const again = (await ask('second words').end).usage;
+    const again = (await asked('second words').end).usage;
     expect(again?.cachedTokens).toBe((usage?.promptTokens ?? 0) - 1);
   });
 

@@ -42,11 +42,9 @@ function toChatPrompt(request: ChatRequest, template: ChatTemplate, limits: Prom
   if (!isForced || toolForm === undefined) return toTemplated(request, request.messages, template, limits, offered);
   const callable = typeof toolChoice === 'object' ? offered.filter(({ name }) => name === toolChoice.name) : offered;
   if (callable.length === 0) throw unable('tool_choice', 'tool_choice asks for a tool that is not among the tools');
-  const unthinking: ChatRequest = {
-    ...request,
-    think: template.thinking === undefined ? undefined : false,
-  } as ChatRequest;
-  const { format: _format, ...plain } = unthinking;
+  // What a call is like is decided by its tool, and that there is one, without a thought.
+  const { format: _format, think: _think, ...rest } = request;
+  const plain: ChatRequest = template.thinking === undefined ? rest : { ...rest, think: false };
   const prompt = toTemplated(plain, request.messages, template, limits, offered);
   const { open } = toolForm;
   return {

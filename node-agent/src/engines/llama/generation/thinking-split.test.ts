@@ -13,7 +13,7 @@ const whole = '<think>\nWell, well.\n\n</think>\n\nYes.\n';
 
 test.each([
   [[whole], {}],
-  [[...whole], {}],
+  [whole.split(''), {}],
   [whole.match(/.{1,3}/gs) ?? [], {}],
   [[`\n ${whole}`], {}],
   [['\nWell, well.\n', '\n</thi', 'nk>\n\nYes.\n'], { isOpen: true }],

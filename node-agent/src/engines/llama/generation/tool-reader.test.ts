@@ -22,8 +22,7 @@ const parts: ToolForm = {
 
 function read(form: ToolForm, pieces: Iterable<string>) {
   const reader = new ToolReader(form, new Set(['look_up', 'clock']));
-  const read = [...pieces].flatMap((piece) => reader.push(piece));
-  const all = [...read, ...reader.finish()];
+  const all = [...[...pieces].flatMap((piece) => reader.push(piece)), ...reader.finish()];
   return {
     text: all.map((part) => (part.type === 'text' ? part.text : '')).join(''),
     calls: all.flatMap((part) => (part.type === 'call' ? [[part.call.name, JSON.parse(part.call.arguments)]] : [])),
@@ -35,7 +34,7 @@ const object = (key: string) => `{"name": "look_up", "${key}": {"city": "Oslo {\
 
 describe.each([
   ['at once', (text: string) => [text]],
-  ['by the character', (text: string) => [...text]],
+  ['by the character', (text: string) => text.split('')],
 ])('%s', (_name, cut) => {
   test.each([
     ['one in tags', tagged, `<tool_call>\n${object('arguments')}\n</tool_call>`, '', [oslo]],

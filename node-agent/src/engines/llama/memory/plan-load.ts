@@ -29,7 +29,7 @@ const reserveBytes = 256 * 1024 * 1024;
 const fallbackContext = 4_096;
 
 /** Tokens of context a model is loaded with. */
-export function planContext(facts: ModelFacts, wish: Pick<LoadWish, 'numCtx' | 'defaultNumCtx'>): number {
+function planContext(facts: ModelFacts, wish: Pick<LoadWish, 'numCtx' | 'defaultNumCtx'>): number {
   return Math.max(1, Math.min(wish.numCtx ?? wish.defaultNumCtx, mostContext(facts)));
 }
 
