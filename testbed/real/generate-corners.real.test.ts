@@ -33,19 +33,22 @@ describe.skipIf(secondOllama === undefined || llamaServer === undefined)('corner
   });
   afterAll(() => cluster?.[Symbol.asyncDispose]());
 
-  async function post<Answer = Generated>(path: string, body: object): Promise<{ status: number; answer: Answer }> {
+  async function post(path: string, body: object): Promise<{ status: number; answer: unknown }> {
     const response = await fetch(`${cluster.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
-    return { status: response.status, answer: (await response.json()) as Answer };
+    return { status: response.status, answer: (await response.json()) as unknown };
   }
   const steady = { temperature: 0, seed: 1 };
-  const generate = (body: object) =>
-    post('/api/generate', { prompt: 'Hello', stream: false, options: { ...steady, num_predict: 60 }, ...body });
+  const generate = async (body: object) => {
+    const whole = { prompt: 'Hello', stream: false, options: { ...steady, num_predict: 60 }, ...body };
+    const { status, answer } = await post('/api/generate', whole);
+    return { status, answer: answer as Generated };
+  };
 
   it('a suffix reaches the template; llama-server would overlook it', async () => {
     expect(await generate({ model: 'voice', suffix: 'end' })).toMatchObject({ status: 200 });
     const refused = { status: 400, answer: { error: expect.stringContaining('suffix') } };
     expect(await generate({ model: 'llama-voice', suffix: 'end' })).toMatchObject(refused);
-    const completion = await post<{ error: { message: string } }>('/v1/completions', {
+    const completion = await post('/v1/completions', {
       model: 'llama-voice',
       prompt: 'Hello',
       suffix: 'end',
@@ -76,14 +79,14 @@ describe.skipIf(secondOllama === undefined || llamaServer === undefined)('corner
       expect(logprob).toBeLessThanOrEqual(0);
       expect(top_logprobs?.length).toBe(2);
     }
-    const { answer: chat } = await post<{ logprobs: readonly object[] }>('/api/chat', {
+    const { answer: chat } = await post('/api/chat', {
       model,
       messages: [{ role: 'user', content: 'Hello' }],
       stream: false,
       logprobs: true,
       options: { ...steady, num_predict: 3 },
     });
-    expect(chat.logprobs).toHaveLength(3);
+    expect((chat as Generated).logprobs).toHaveLength(3);
   });
 
   it.each([['voice'], ['llama-voice']])('what is too long for %s and not to be cut is refused', async (model) => {
@@ -100,11 +103,9 @@ describe.skipIf(secondOllama === undefined || llamaServer === undefined)('corner
 
   it('show has everything where it is asked to', async () => {
     type Shown = { readonly model_info: Readonly<Record<string, unknown>>; readonly tensors: readonly object[] };
-    const { answer } = await post<Shown>('/api/show', { model: 'voice', verbose: true });
-    expect((answer.model_info['tokenizer.ggml.tokens'] as readonly string[]).length).toBeGreaterThan(100);
-    expect(answer.tensors.length).toBeGreaterThan(5);
-    expect((await post<Shown>('/api/show', { model: 'llama-voice', verbose: true })).answer).toHaveProperty(
-      'model_info',
-    );
+    const shown = (await post('/api/show', { model: 'voice', verbose: true })).answer as Shown;
+    expect((shown.model_info['tokenizer.ggml.tokens'] as readonly string[]).length).toBeGreaterThan(100);
+    expect(shown.tensors.length).toBeGreaterThan(5);
+    expect((await post('/api/show', { model: 'llama-voice', verbose: true })).answer).toHaveProperty('model_info');
   });
 });

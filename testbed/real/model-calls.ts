@@ -11,8 +11,8 @@ const text = 'hello';
 const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
 const other = `sha256:${'0'.repeat(64)}`;
 
-function blob(name: string, method: string, of: string, rawBody?: string): WireCall {
-  return { name, method, path: `/api/blobs/${of}`, ...(rawBody === undefined ? {} : { rawBody }) };
+function blob(name: string, method: string, hash: string, rawBody?: string): WireCall {
+  return { name, method, path: `/api/blobs/${hash}`, ...(rawBody === undefined ? {} : { rawBody }) };
 }
 
 function remove(name: string, model: string): WireCall {

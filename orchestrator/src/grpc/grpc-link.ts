@@ -97,7 +97,7 @@ export class GrpcLink implements LaneLink {
     signal.throwIfAborted();
     this.#lastStreamId++;
     const streamId = this.#lastStreamId;
-    const stream = new OperationStream(request, content);
+    const stream = new OperationStream(request, content, this.identity.name);
     const onAbort = () => stream.cancel(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#operations.set(streamId, stream);

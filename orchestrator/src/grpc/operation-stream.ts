@@ -1,7 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { OperationFrame, OperationRequest } from '@waggle/shared/cluster/operation.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
+import { toLostError, toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
 import { PassingContent } from '@waggle/shared/process/passing-content.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { OperationDown, OperationUp } from '@waggle/shared/wire/convert-operation.ts';
@@ -17,14 +17,16 @@ const highWaterBytes = 256 * 1024;
 export class OperationStream {
   readonly #request: OperationRequest;
   readonly #content: AsyncIterable<Uint8Array>;
+  readonly #nodeName: string;
   readonly #frames: AnswerQueue<OperationFrame>;
   #call: OperationCall | undefined;
   #isCancelled = false;
   #isOver = false;
 
-  constructor(request: OperationRequest, content: AsyncIterable<Uint8Array>) {
+  constructor(request: OperationRequest, content: AsyncIterable<Uint8Array>, nodeName: string) {
     this.#request = request;
     this.#content = content;
+    this.#nodeName = nodeName;
     this.#frames = new AnswerQueue<OperationFrame>({
       highWater: highWaterBytes,
       sizeOf: (frame) => (frame.type === 'chunk' ? frame.bytes.byteLength : 1),
@@ -44,7 +46,7 @@ export class OperationStream {
       return;
     }
     this.#call = call;
-    const broke = () => this.lose(new ClusterError('engine-unreachable', 'the connection broke during the operation'));
+    const broke = () => this.lose(toLostError(this.#nodeName, 'its connection broke'));
     call.on('data', (frame: OperationUp) => this.#onFrame(frame));
     call.on('end', broke);
     call.on('error', broke);
