@@ -33,6 +33,13 @@ test('only a request that writes temperature 0 out, and has no tools, asks by it
   expect(wish('ollama.embed', { ...ollama, input: 'x' })).toBeUndefined();
 });
 
+test('several answers to one request are not kept: as events they would be one', () => {
+  for (const several of [{ n: 2 }, { prompt: ['a', 'b'] }, { prompt: [[1], [2]] }])
+    expect(wish('openai.completions', { model: 'm', temperature: 0, ...several }, { use: true })).toBeUndefined();
+  for (const single of [{ n: 1 }, { prompt: ['a'] }, { prompt: [1, 2] }])
+    expect(wish('openai.completions', { model: 'm', temperature: 0, ...single })).toBeDefined();
+});
+
 test('a seed counts where that was decided', () => {
   const parsed = { model: 'm', seed: 7 };
   expect(wish('openai.chat', parsed)).toBeUndefined();

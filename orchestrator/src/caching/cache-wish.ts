@@ -49,9 +49,15 @@ export function toCacheWish(
   control: CacheControl,
   settings: CacheSettings,
 ): CacheWish | undefined {
-  if (control.noStore || bytes > longestRequest || !isObject(parsed)) return undefined;
+  if (control.noStore || bytes > longestRequest || !isObject(parsed) || asksForSeveral(parsed)) return undefined;
   if (!control.use && !isRepeatable(endpoint, parsed, settings.seeded)) return undefined;
   return { requestHash: hash('sha256', `${endpoint}\n${canonical(parsed)}`, 'base64url'), read: !control.noCache };
+}
+
+/** Whoever is given a kept answer as events is given one. */
+function asksForSeveral({ n, prompt }: JsonObject): boolean {
+  if (typeof n === 'number' && n > 1) return true;
+  return Array.isArray(prompt) && prompt.length > 1 && typeof prompt[0] !== 'number';
 }
 
 function isRepeatable(endpoint: EndpointName, parsed: JsonObject, seeded: boolean): boolean {

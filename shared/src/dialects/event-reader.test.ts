@@ -41,6 +41,14 @@ function fold(engine: string, name: string) {
   return foldEvents(readAll(endpoint, [bytes], isStream).events);
 }
 
+test('of several answers the first is read, and nothing of a frame that says nothing', () => {
+  const chunk = (index: number, text: string, finish = 'null') =>
+    `data: {"choices":[{"text":"${text}","index":${index},"finish_reason":${finish}}]}\n\n`;
+  const said = `data: null\n\n${chunk(1, 'x')}${chunk(0, 'a')}${chunk(1, '', '"stop"')}${chunk(0, 'b', '"length"')}`;
+  const { events } = readAll('openai.completions', [Buffer.from(`${said}data: [DONE]\n\n`)], true);
+  expect(foldEvents(events)).toMatchObject({ text: 'ab', finishReason: 'length' });
+});
+
 describe('every recording', () => {
   test.each(good.map((entry) => [`${entry.engine} ${entry.name}`, entry] as const))('%s', (_, recording) => {
     const { endpoint, bytes, isStream } = recording;

@@ -74,8 +74,12 @@ export class EventStream implements EventReader {
       const text = this.#framing.textOf(bytes, at, end);
       at = end;
       if (text === undefined) continue;
-      if (text === doneText) this.#decoding.end(events);
-      else this.#decoding.decode(parse(text), events);
+      if (text === doneText) {
+        this.#decoding.end(events);
+        continue;
+      }
+      const value = parse(text);
+      if (value !== null) this.#decoding.decode(value, events);
     }
     if (!this.#decoding.isEnded) this.#rest.hold(bytes.subarray(at));
   }

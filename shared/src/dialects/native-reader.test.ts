@@ -115,6 +115,30 @@ function find(engine: string, name: string) {
   return entry;
 }
 
+describe('several answers at once', () => {
+  const chunk = (index: number, text: string, finish = 'null') =>
+    `data: {"choices":[{"text":"${text}","index":${index},"logprobs":null,"finish_reason":${finish}}],"model":"m"}\n\n`;
+  const said =
+    [0, 1, 2].flatMap((word) => [chunk(1, ` w${word}`), chunk(0, ` w${word}`)]).join('') + chunk(1, '', '"stop"');
+  const rest = `${chunk(0, ' w3')}${chunk(0, '', '"length"')}data: [DONE]\n\n`;
+
+  test('go on side by side until the last of them has ended', () => {
+    const bytes = Buffer.from(said + rest);
+    for (const cuts of [[], [100, 700], Array.from({ length: 40 }, (_, index) => index * 41)]) {
+      const { bytes: read, batches } = readAll('openai.completions', cutAt(bytes, cuts), { stream: true });
+      expect(read.toString()).toBe(bytes.toString());
+      expect(sum(batches)).toBe(7);
+    }
+  });
+
+  test('of which llama-server says nothing first: that says nothing to the client either', () => {
+    const bytes = Buffer.from(`data: null\n\n${said}${rest}`);
+    const read = readAll('openai.completions', cutAt(bytes, [5, 12, 300]), { stream: true });
+    expect(read.bytes.toString()).toBe(said + rest);
+    expect(read.end.finishReason).toBe('length');
+  });
+});
+
 describe('the usage chunk nobody asked for', () => {
   test.each([
     ['vllm-sim', 'chat-stream-usage'],

@@ -27,7 +27,7 @@ const mostVainShapes = 8;
 
 /**
  * Passes an engine's stream on, frame by frame, and reads of it what scheduling needs. A frame of a known shape is recognised
- * by its bytes; any other is parsed once.
+ * by its bytes; any other is parsed once. `null`, which llama-server sends before several answers and no client can read, is left out.
  */
 export class NativeStream implements NativeReader {
   readonly #framing: Framing;
@@ -139,6 +139,11 @@ export class NativeStream implements NativeReader {
       return;
     }
     const value = parse(text);
+    if (value === null) {
+      this.#kinds |= batchKind.opening;
+      this.#edits.push(start, end, 0);
+      return;
+    }
     const kinds = this.#reading.read(value);
     if (this.#stripUsage && this.#reading.isUsageOnly(value)) {
       this.#edits.push(start, end, 0);

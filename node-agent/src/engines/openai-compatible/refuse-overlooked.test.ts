@@ -19,6 +19,20 @@ test('a suffix is not left out without a word', () => {
   expect(refused('ollama.generate', { prompt: 'a', suffix: 'b' })).toMatchObject(error);
 });
 
+test.each([
+  ['echo', true],
+  ['best_of', 2],
+])('%s is not left out without a word', (param, value) => {
+  const body = { prompt: 'a', [param]: value };
+  expect(refused('openai.completions', body)).toMatchObject({ code: 'unsupported', details: { param } });
+  expect(refused('openai.completions', body, 'vllm')).toBeUndefined();
+});
+
+test('what asks for nothing is left alone', () => {
+  for (const body of [{ echo: false }, { echo: null, best_of: null }, { best_of: 1 }, { prompt: '"echo":true' }])
+    expect(refused('openai.completions', body)).toBeUndefined();
+});
+
 test('no suffix, and servers that refuse it themselves or know it, are left alone', () => {
   for (const suffix of ['', null, undefined]) expect(refused('openai.completions', { suffix })).toBeUndefined();
   expect(refused('openai.chat', { suffix: 'b' })).toBeUndefined();

@@ -54,11 +54,14 @@ function decodeChat(fields: JsonObject): GenerationRequest {
 
 function decodeCompletion(fields: JsonObject): TextRequest {
   refuseUntranslatable(fields);
-  const bestOf = toNumber(fields['best_of']);
+  const bestOf = decodeCount(fields, 'best_of');
   if (bestOf !== undefined && bestOf > 1) {
     throw unsupported('best_of', 'the engine gives one answer at a time; best_of must be 1');
   }
   const logprobs = toNumber(fields['logprobs']);
+  if (logprobs !== undefined && (logprobs < 0 || logprobs > 20)) {
+    throw badRequest('logprobs', 'logprobs must be between 0 and 20');
+  }
   return {
     kind: 'generate',
     ...decodeGeneration(fields),
@@ -114,9 +117,17 @@ function decodeSampling(fields: JsonObject): Sampling {
     presencePenalty: toNumber(fields['presence_penalty']),
     repeatPenalty: toNumber(fields['repetition_penalty']) ?? toNumber(fields['repeat_penalty']),
     repeatLastN: toNumber(fields['repeat_last_n']),
-    n: toNumber(fields['n']),
+    n: decodeCount(fields, 'n'),
     logitBias: decodeLogitBias(fields['logit_bias']),
   });
+}
+
+/** How many answers; engines of the other family do not know the field, so nobody else would say that it is wrong. */
+function decodeCount(fields: JsonObject, name: 'n' | 'best_of'): number | undefined {
+  const value = fields[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value;
+  throw badRequest(name, `${name} must be a whole number of at least 1`);
 }
 
 function decodeStop(stop: unknown): readonly string[] | undefined {
@@ -128,10 +139,11 @@ function decodeStop(stop: unknown): readonly string[] | undefined {
 }
 
 function decodeLogitBias(bias: unknown): Readonly<Record<string, number>> | undefined {
-  if (!isObject(bias)) return undefined;
-  return Object.fromEntries(
-    Object.entries(bias).flatMap(([token, by]) => (typeof by === 'number' ? [[token, by]] : [])),
-  );
+  if (bias === undefined || bias === null) return undefined;
+  if (isObject(bias) && Object.values(bias).every((by) => typeof by === 'number')) {
+    return bias as Readonly<Record<string, number>>;
+  }
+  throw badRequest('logit_bias', 'logit_bias must be an object of numbers by token');
 }
 
 function decodeFormat(fields: JsonObject): ResponseFormat | undefined {
