@@ -35,7 +35,7 @@ describe.skipIf(secondOllama === undefined || llamaServer === undefined)('corner
 
   async function post(path: string, body: object): Promise<{ status: number; answer: unknown }> {
     const response = await fetch(`${cluster.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
-    return { status: response.status, answer: (await response.json()) as unknown };
+    return { status: response.status, answer: await response.json() };
   }
   const steady = { temperature: 0, seed: 1 };
   const generate = async (body: object) => {
