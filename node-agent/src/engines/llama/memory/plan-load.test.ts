@@ -22,7 +22,8 @@ describe('planLoad', () => {
   test.each([
     [5, 1],
     [8, 2],
-    [11, 4],
+    [11, 3],
+    [13, 4],
     [64, 4],
   ])('with %i GiB to be had, %i sequences', (available, slots) => {
     const plan = planLoad(facts, wish, available * gibibyte);
@@ -43,7 +44,7 @@ describe('planLoad', () => {
     expect(fits(plan, 5.5 * gibibyte)).toBe(false);
     expect(fits(plan, 5.7 * gibibyte)).toBe(true);
     expect(doesNotFit('llama3:8b', plan, 5.5 * gibibyte)).toBe(
-      'llama3:8b needs 5.7 GiB of memory with a context of 4096 tokens, and 5.5 GiB can be had: a smaller context, a smaller model or more memory is needed',
+      'llama3:8b needs 5.6 GiB of memory with a context of 4096 tokens, and 5.5 GiB can be had: a smaller context, a smaller model or more memory is needed',
     );
   });
 });
