@@ -2,7 +2,6 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { OperationFrame, OperationRequest } from '@waggle/shared/cluster/operation.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { toLostError, toOperationEnd } from '@waggle/shared/lane-link/link-failures.ts';
-import { PassingContent } from '@waggle/shared/process/passing-content.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { OperationDown, OperationUp } from '@waggle/shared/wire/convert-operation.ts';
 import { maxBodyPartBytes } from '@waggle/shared/wire/lane-frames.ts';
@@ -88,14 +87,12 @@ export class OperationStream {
   }
 
   async #feed(call: OperationCall): Promise<void> {
-    const passing = new PassingContent();
     let broken = false;
     try {
       for await (const chunk of this.#content) {
         for (let start = 0; start < chunk.byteLength && this.#wantsContent; start += maxBodyPartBytes) {
           await sendFrame(call, { type: 'content', bytes: chunk.subarray(start, start + maxBodyPartBytes) });
         }
-        passing.passed(chunk.byteLength);
         if (!this.#wantsContent) return;
       }
     } catch {

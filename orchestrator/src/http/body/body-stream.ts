@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { PassingContent } from '@waggle/shared/process/passing-content.ts';
 import { AnswerQueue } from '@waggle/shared/streams/answer-queue.ts';
 import type { Pulse } from '../pulse.ts';
 
@@ -23,6 +24,7 @@ export function streamBody(
 ): BodyStream {
   let failure: ClusterError | undefined;
   let lastBeat = pulse.beats;
+  const passing = new PassingContent();
   const queue = new AnswerQueue<Uint8Array>({
     highWater: highWaterBytes,
     sizeOf: (chunk) => chunk.byteLength,
@@ -54,6 +56,7 @@ export function streamBody(
   pulse.join(watched);
   incoming.on('data', (chunk: Buffer) => {
     lastBeat = pulse.beats;
+    passing.passed(chunk.byteLength);
     if (!queue.push(chunk)) incoming.pause();
   });
   incoming.on('end', () => {
