@@ -5,6 +5,7 @@ import type { Activity } from '@waggle/shared/process/release-when-idle.ts';
 import { createApp } from './app.ts';
 import { ResponseCache } from './caching/response-cache.ts';
 import { AwaitedNodes } from './cluster/awaited-nodes.ts';
+import { findUnknownNodes } from './cluster/model-settings.ts';
 import { NodeRegistry } from './cluster/node-registry.ts';
 import type { CompiledConfig } from './config/compiled-config.ts';
 import { ConfigError } from './config/config-error.ts';
@@ -150,6 +151,14 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     app.dispose();
     throw thrown;
   }
+  // An agent may be on its way.
+  const noteUnknownNodes = () =>
+    clock.schedule(unknownAfterMs, () => {
+      const expected = new Set(inviter.expected.map(({ name }) => name));
+      const isKnown = (name: string) => ownNames.has(name) || expected.has(name) || registry.node(name) !== undefined;
+      for (const unknown of findUnknownNodes(settings, isKnown)) logger.warn('model-nodes-unknown', unknown);
+    });
+  let stopNoting = noteUnknownNodes();
   inviter.follow(toInvited(config));
   awaited.start();
   preloader.start();
@@ -158,6 +167,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     inviter.stop();
     awaited.stop();
     preloader.stop();
+    stopNoting();
     for (const node of attached) node.close();
     await grpc.close();
     app.dispose();
@@ -189,6 +199,8 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     apply(next) {
       live.take(next);
       inviter.follow(toInvited(next));
+      stopNoting();
+      stopNoting = noteUnknownNodes();
       scheduler.capacityChanged();
     },
     async drain() {
@@ -201,6 +213,9 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     },
   };
 }
+
+/** Names that settings of models speak of are looked for so long after a start or a change. */
+const unknownAfterMs = 10_000;
 
 function toInvited({ nodes }: CompiledConfig): readonly InvitedAgent[] {
   return nodes.filter((node) => node.kind === 'agent').map((node) => ({ ...node, labels: toLabels(node.labels) }));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ModelSettings, noSetting } from './model-settings.ts';
+import { findUnknownNodes, ModelSettings, noSetting } from './model-settings.ts';
 
 function create(settings: Readonly<Record<string, number>>): ModelSettings {
   const created = new ModelSettings();
@@ -34,5 +34,18 @@ describe('ModelSettings', () => {
       ['smart', ['llama3.2', 'qwen3']],
     ]);
     expect(create({ 'llama3.2': 10, fast: 20, qwen3: 30 }).timeoutOf(name, aliases)).toBe(timeoutMs);
+  });
+});
+
+describe('findUnknownNodes', () => {
+  it('tells which models speak of nodes that there are not', () => {
+    const settings = new ModelSettings();
+    settings.replace({
+      a: { ...noSetting, nodes: ['desk', 'dexk'] },
+      b: { ...noSetting, nodes: ['desk'] },
+      c: noSetting,
+    });
+    const known = new Set(['desk', 'big']);
+    expect(findUnknownNodes(settings, (node) => known.has(node))).toEqual([{ model: 'a:latest', nodes: ['dexk'] }]);
   });
 });

@@ -17,11 +17,14 @@ export interface ModelSetting {
 /** The settings of models, which change while the program runs: ask each time. */
 export class ModelSettings {
   #byKey: ReadonlyMap<string, ModelSetting> = new Map();
+  /** Another object after each change: who keeps what he was told asks again then. */
+  edition = {};
   #hasTimeouts = false;
 
   /** By names as engines or people spell them. */
   replace(settings: Readonly<Record<string, ModelSetting>>): void {
     this.#byKey = new Map(Object.entries(settings).map(([name, setting]) => [toModelKey(name), setting]));
+    this.edition = {};
     this.#hasTimeouts = Object.values(settings).some(({ timeoutMs }) => timeoutMs !== undefined);
   }
 
@@ -43,6 +46,16 @@ export class ModelSettings {
     const [first = model] = aliases.get(model) ?? [];
     return this.of(toModelKey(model)).timeoutMs ?? this.of(toModelKey(first)).timeoutMs;
   }
+}
+
+/** Names of nodes that settings speak of and that nobody knows, by model. */
+export function findUnknownNodes(
+  settings: ModelSettings,
+  isKnown: (node: string) => boolean,
+): readonly { readonly model: string; readonly nodes: readonly string[] }[] {
+  return [...settings.all]
+    .map(([model, { nodes = [] }]) => ({ model, nodes: nodes.filter((node) => !isKnown(node)) }))
+    .filter(({ nodes }) => nodes.length > 0);
 }
 
 /** Nothing is wanted. */

@@ -4,7 +4,7 @@ import type { Hardware } from '@waggle/shared/cluster/node.ts';
 import type { Roster } from '@waggle/shared/collections/roster.ts';
 import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { BoundJob } from '../cluster/engine-lanes.ts';
-import type { ModelSetting, ModelSettings } from '../cluster/model-settings.ts';
+import { type ModelSetting, type ModelSettings, noSetting } from '../cluster/model-settings.ts';
 import type { ServedModel } from '../cluster/served-model.ts';
 import type { NodeState } from '../cluster/views.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
@@ -58,6 +58,8 @@ export class ServedPlacement implements Placement {
   isYielding = false;
   readonly laneless = new LanelessTime();
   readonly #settings: ModelSettings;
+  #edition: object | undefined;
+  #setting = noSetting;
   readonly #placement: (served: ServedModel) => ServedPlacement;
   /** The report that was there when a load command was answered, and the context asked for. */
   #loaded: { readonly report: ModelReport; readonly numCtx: number | undefined } | undefined;
@@ -100,7 +102,13 @@ export class ServedPlacement implements Placement {
 
   /** What its operator wants of the model. */
   get setting(): ModelSetting {
-    return this.#settings.of(this.served.key);
+    // Looked up once for each change: the choice asks several times for each place and job.
+    const { edition } = this.#settings;
+    if (edition !== this.#edition) {
+      this.#edition = edition;
+      this.#setting = this.#settings.of(this.served.key);
+    }
+    return this.#setting;
   }
 
   /** Somebody uses it: it stays as long as he asks for, or its operator, if that is longer. Negative: for ever. */
@@ -133,7 +141,8 @@ export class ServedPlacement implements Placement {
   }
 
   get leastCtx(): number | undefined {
-    return this.isCtxFixed ? undefined : this.setting.numCtx;
+    const { numCtx } = this.setting;
+    return numCtx === undefined || this.isCtxFixed ? undefined : numCtx;
   }
 
   get node(): string {
