@@ -33,6 +33,8 @@ export interface LlamaEngine extends Engine {
 export const builtinEngineId = 'builtin';
 const defaultNumCtx = 4_096;
 const defaultLoadedModels = 3;
+/** Sequences of a model where memory is plenty. */
+const defaultSlots = 4;
 /** The first report does not wait longer for what the files say. */
 const factsWaitMs = 300;
 
@@ -42,7 +44,8 @@ export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
   const inspector = new FileInspector(clock);
   const facts = new FactsCache(inspector);
   const residency: ResidencySettings = {
-    slots: settings.numParallel ?? settings.slots,
+    slots: settings.numParallel,
+    mostSlots: Math.min(settings.slots ?? defaultSlots, defaultSlots),
     maxLoadedModels: settings.maxLoadedModels ?? defaultLoadedModels,
     defaultNumCtx: settings.contextLength ?? defaultNumCtx,
   };
@@ -74,10 +77,9 @@ export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
       .filter((model) => facts.problem(model) === undefined)
       .map((model) =>
         toModelReport(model, {
-          settings: residency,
           factsOf: (each) => facts.known(each),
           residentOf: (path) => residents.find(path),
-          availableBytes: availableBytes(),
+          planOf: (each, known) => residents.plan(each, known, undefined),
         }),
       );
     return {

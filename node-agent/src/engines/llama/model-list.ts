@@ -1,15 +1,14 @@
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
-import { planLoad } from './memory/plan-load.ts';
+import type { LoadPlan } from './memory/plan-load.ts';
 import type { StoredModel } from './models/model-store.ts';
 import { type ModelFacts, toParameterSize } from './process/model-facts.ts';
 import type { ResidencySettings, Resident } from './residents.ts';
 
 export interface ListFacts {
-  readonly settings: ResidencySettings;
   /** Undefined: the file was not looked at yet. */
   readonly factsOf: (model: StoredModel) => ModelFacts | undefined;
   readonly residentOf: (path: string) => Resident | undefined;
-  readonly availableBytes: number;
+  readonly planOf: (model: StoredModel, facts: ModelFacts) => LoadPlan;
 }
 
 /** Ollama's word for "stays". */
@@ -18,10 +17,7 @@ const never = '2318-12-31T23:59:59Z';
 export function toModelReport(model: StoredModel, list: ListFacts): ModelReport {
   const facts = list.factsOf(model);
   const resident = list.residentOf(model.path);
-  const { settings, availableBytes } = list;
-  const { defaultNumCtx, slots } = settings;
-  const plan =
-    resident?.plan ?? (facts && planLoad(facts, { numCtx: undefined, slots, defaultNumCtx }, availableBytes));
+  const plan = resident?.plan ?? (facts && list.planOf(model, facts));
   const isHot = resident?.state === 'hot';
   const architecture = facts?.architecture ?? model.header.architecture;
   const parameterSize = toParameterSize(facts?.parameters ?? model.header.parameterCount);

@@ -31,7 +31,7 @@ describe.skipIf(!hasLibrary)('models in memory', { timeout: 60_000 }, () => {
   function open(more: Partial<ResidentsDeps> = {}) {
     const clock = new HandClock();
     const residents = new Residents({
-      settings: { slots: 1, maxLoadedModels: 3, defaultNumCtx: 1_024 },
+      settings: { slots: 1, mostSlots: 4, maxLoadedModels: 3, defaultNumCtx: 1_024 },
       factsOf: (model) => facts.get(model),
       availableBytes: () => 8 * gibibyte,
       clock,
@@ -70,7 +70,7 @@ describe.skipIf(!hasLibrary)('models in memory', { timeout: 60_000 }, () => {
   });
 
   test('a job that is cancelled while the prompt is read stops within a piece of it', async () => {
-    await using opened = open({ settings: { slots: 2, maxLoadedModels: 3, defaultNumCtx: 4_096 } });
+    await using opened = open({ settings: { slots: 2, mostSlots: 4, maxLoadedModels: 3, defaultNumCtx: 4_096 } });
     const lease = await opened.residents.use(find('slow'), {}, forever);
     const long = toWork(`${'and so forth and '.repeat(200)} words`);
     const run = new Run();
@@ -181,8 +181,29 @@ describe.skipIf(!hasLibrary)('models in memory', { timeout: 60_000 }, () => {
     expect(opened.residents.find(find('talker').path)).toBeUndefined();
   });
 
+  test('where memory is short, fewer requests at once are better than none', async () => {
+    // Room for the reserve, the weights and a context of about this size.
+    await using opened = open({
+      settings: { mostSlots: 4, maxLoadedModels: 3, defaultNumCtx: 8_192 },
+      availableBytes: () => available,
+    });
+    let available = 8 * gibibyte;
+    const { residents } = opened;
+    const model = find('talker');
+    const known = await facts.get(model);
+    expect(residents.plan(model, known, undefined).slots).toBe(4);
+    const sequence = known.contextBytesPerToken * 8_192;
+    available = gibibyte / 4 + known.weightsBytes + known.contextBytes + 2.5 * sequence;
+    // Said once, said for good, as long as nobody has to load it.
+    expect(residents.plan(model, known, undefined).slots).toBe(4);
+    const lease = await residents.use(model, {}, forever);
+    expect(residents.find(model.path)?.plan.slots).toBe(2);
+    lease.giveBack();
+    expect(residents.plan(model, known, undefined).slots).toBe(2);
+  });
+
   test('the one that was used least recently makes room', async () => {
-    await using opened = open({ settings: { slots: 1, maxLoadedModels: 1, defaultNumCtx: 1_024 } });
+    await using opened = open({ settings: { slots: 1, mostSlots: 4, maxLoadedModels: 1, defaultNumCtx: 1_024 } });
     const { residents } = opened;
     const talker = await residents.use(find('talker'), {}, forever);
     const waiting = residents.use(find('embedder'), {}, forever);

@@ -9,7 +9,10 @@ import { ModelProcess } from './process/model-process.ts';
 
 /** What operators decided. */
 export interface ResidencySettings {
+  /** Sequences of a model, where somebody decided. */
   readonly slots?: number | undefined;
+  /** Otherwise as many as memory has room for, up to this. */
+  readonly mostSlots: number;
   readonly maxLoadedModels: number;
   readonly defaultNumCtx: number;
 }
@@ -71,6 +74,8 @@ export class Residents {
   readonly #deps: ResidentsDeps;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new AbortController();
+  /** Sequences that were said of a model, by its file. */
+  readonly #slots = new Map<string, number>();
   #waiting: (() => void)[] = [];
 
   constructor(deps: ResidentsDeps) {
@@ -79,6 +84,18 @@ export class Residents {
 
   find(path: string): Resident | undefined {
     return this.#entries.get(path);
+  }
+
+  /**
+   * How the model would be loaded now. Its sequences stay as many as they were when this was first asked: whoever sends it work counts
+   * on them.
+   */
+  plan(model: StoredModel, facts: ModelFacts, numCtx: number | undefined): LoadPlan {
+    const { slots = this.#slots.get(model.path), mostSlots, defaultNumCtx } = this.#deps.settings;
+    const spare = this.#spareBytes([...this.#entries.values()]);
+    const plan = planLoad(facts, { numCtx, slots, mostSlots, defaultNumCtx }, spare);
+    this.#slots.set(model.path, plan.slots);
+    return plan;
   }
 
   /**
@@ -212,13 +229,16 @@ export class Residents {
    */
   async #makeRoom(model: StoredModel, facts: ModelFacts, numCtx: number | undefined): Promise<LoadPlan | undefined> {
     const { settings } = this.#deps;
-    const wish = { numCtx, slots: settings.slots, defaultNumCtx: settings.defaultNumCtx };
     const held = [...this.#entries.values()];
     const available = this.#spareBytes(held);
-    const plan = planLoad(facts, wish, available);
+    const plan = this.plan(model, facts, numCtx);
     if (held.length < settings.maxLoadedModels && fits(plan, available)) return plan;
     const heldBytes = held.reduce((sum, { plan: { bytes } }) => sum + bytes, 0);
     if (!fits(plan, available + heldBytes)) {
+      if (settings.slots === undefined && plan.slots > 1) {
+        this.#slots.set(model.path, plan.slots - 1);
+        return undefined;
+      }
       const message = doesNotFit(model.name, plan, available + heldBytes);
       throw new ClusterError('engine-failed', message, { details: { engineStatus: 500, engineMessage: message } });
     }

@@ -16,7 +16,7 @@ const facts: ModelFacts = {
   contextBytes: 0.3 * gibibyte,
   contextBytesPerToken: 131_072,
 };
-const wish = { numCtx: undefined, slots: undefined, defaultNumCtx: 4_096 };
+const wish = { numCtx: undefined, slots: undefined, mostSlots: 4, defaultNumCtx: 4_096 };
 
 describe('planLoad', () => {
   test.each([

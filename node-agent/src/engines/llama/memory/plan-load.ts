@@ -5,6 +5,8 @@ export interface LoadWish {
   readonly numCtx: number | undefined;
   /** Sequences at once, where somebody decided. */
   readonly slots: number | undefined;
+  /** Otherwise as many as memory has room for, up to this. */
+  readonly mostSlots: number;
   /** Context where nobody says. */
   readonly defaultNumCtx: number;
 }
@@ -20,8 +22,6 @@ export interface LoadPlan {
   readonly weightsBytes: number;
 }
 
-/** Sequences of a model where nobody decided and memory is plenty. */
-const mostSlots = 4;
 /** Sequences beyond the first may take this share of what the first one leaves. */
 const shareForSlots = 0.25;
 /** Kept free for everything else on the machine. */
@@ -40,7 +40,7 @@ export function planLoad(facts: ModelFacts, wish: LoadWish, availableBytes: numb
   const oneBytes = facts.weightsBytes + facts.contextBytes + sequenceBytes;
   const slots = facts.capabilities.includes('embedding')
     ? 1
-    : (wish.slots ?? slotsFor(sequenceBytes, availableBytes - oneBytes));
+    : (wish.slots ?? slotsFor(sequenceBytes, availableBytes - oneBytes, wish.mostSlots));
   const bytes = oneBytes + (slots - 1) * sequenceBytes;
   return { numCtx, mostCtx: mostContext(facts), slots, bytes, weightsBytes: facts.weightsBytes };
 }
@@ -63,7 +63,7 @@ function mostContext({ contextLength }: ModelFacts): number {
   return contextLength > 0 ? contextLength : fallbackContext;
 }
 
-function slotsFor(sequenceBytes: number, leftBytes: number): number {
+function slotsFor(sequenceBytes: number, leftBytes: number, mostSlots: number): number {
   if (sequenceBytes <= 0) return mostSlots;
   const beyondFirst = Math.floor((leftBytes * shareForSlots) / sequenceBytes);
   return Math.max(1, Math.min(mostSlots, 1 + beyondFirst));
