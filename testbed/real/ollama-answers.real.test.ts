@@ -23,7 +23,11 @@ describe.skipIf(direct === undefined || behind === undefined)(
         await callWire(String(url), spare);
         await quietOllama(String(url));
       }
-      cluster = await ProcessCluster.start({ agents: [{ name: 'desk', engineUrl: String(behind), env: ollamaEnv }] });
+      cluster = await ProcessCluster.start({
+        agents: [{ name: 'desk', engineUrl: String(behind), env: ollamaEnv }],
+        // What was answered before is to be asked of the engine again: its counts tell whether it still knew the prompt.
+        config: 'cache: { maxBytes: 0 }\n',
+      });
       await until(
         async () =>
           (await callWire(cluster.url, { name: '', method: 'GET', path: '/api/ps' })).text === '{"models":[]}',
