@@ -1,7 +1,7 @@
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { splitNodeSuffix } from '../cluster/model-names.ts';
 import type { ServedModelView } from '../cluster/views.ts';
-import { copying, type NodeChoice, namedEngines } from './engine-choice.ts';
+import { copying, type NodeChoice, unknownNode } from './engine-choice.ts';
 import type { ModelTurns } from './model-turns.ts';
 import type { OperationRunner } from './operation-runner.ts';
 import { type OperationCluster, placesOf } from './places.ts';
@@ -54,10 +54,12 @@ function placesToCopy(source: string, choice: NodeChoice, cluster: OperationClus
     });
   }
   if (choice === 'all' || choice === 'best') return places;
-  return namedEngines(choice, copying, cluster.registry).map((engine) => {
-    const place = places.find((known) => known.engine === engine);
-    if (place !== undefined) return place;
-    throw new ClusterError('model-not-found', `node '${engine.node.name}' has no model '${source}'`, {
+  return [...new Set(choice)].flatMap((name) => {
+    const node = cluster.registry.node(name);
+    if (node === undefined) throw unknownNode(name);
+    const here = places.filter(({ engine }) => engine.node === node);
+    if (here.length > 0) return here;
+    throw new ClusterError('model-not-found', `node '${name}' has no model '${source}'`, {
       details: { param: 'node' },
     });
   });

@@ -46,3 +46,22 @@ it('lets go of who leaves the line, and bounds it', async () => {
   for (const turn of rest) (await turn)();
   await turns.take(a, refused);
 });
+
+it('leaves a turn to those who do not wait', async () => {
+  const [a] = nodes('a');
+  if (a === undefined) throw new Error('no node');
+  const turns = new NodeTurns(3);
+  const files = [await turns.take(a, waits()), await turns.take(a, waits())];
+  let isBegun = false;
+  const third = turns.take(a, waits()).then((end) => {
+    isBegun = true;
+    return end;
+  });
+  const other = await turns.take(a, refused);
+  await expect(turns.take(a, refused)).rejects.toMatchObject({ code: 'overloaded' });
+  other();
+  await Promise.resolve();
+  expect(isBegun).toBe(false);
+  files[0]?.();
+  (await third)();
+});

@@ -19,15 +19,15 @@ export class NodeTurns {
   }
 
   /**
-   * Begins a turn; what is returned ends it. Where the node has enough to do: rejects with `overloaded`, or waits in line if it may. Rejects
-   * with the signal's reason.
+   * Begins a turn; what is returned ends it. Where the node has enough to do: rejects with `overloaded`, or waits in line if it may; those who
+   * may leave one turn to those who may not. Rejects with the signal's reason.
    */
   async take(node: NodeView, wish: { readonly waits: boolean; readonly signal: AbortSignal }): Promise<() => void> {
     wish.signal.throwIfAborted();
     const { nodeId } = node.identity;
     const line = this.#lines.get(nodeId) ?? { running: 0, waiting: new Set() };
     this.#lines.set(nodeId, line);
-    if (line.running >= this.#perNode) {
+    if (line.running >= (wish.waits ? this.#forWaiting : this.#perNode)) {
       if (!wish.waits || line.waiting.size >= maxWaiting) throw tooMany(node, line);
       await inLine(line, wish.signal);
     } else {
@@ -36,11 +36,19 @@ export class NodeTurns {
     return () => this.#end(nodeId, line);
   }
 
+  get #forWaiting(): number {
+    return Math.max(1, this.#perNode - 1);
+  }
+
   #end(nodeId: string, line: NodeLine): void {
+    line.running--;
     const [next] = line.waiting;
-    // The turn passes on to whoever waits longest.
-    if (next !== undefined) next();
-    else if (--line.running === 0) this.#lines.delete(nodeId);
+    if (next !== undefined && line.running < this.#forWaiting) {
+      line.running++;
+      next();
+    } else if (line.running === 0) {
+      this.#lines.delete(nodeId);
+    }
   }
 }
 

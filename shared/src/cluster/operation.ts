@@ -11,7 +11,7 @@ export interface OperationRequest {
   readonly operationId: string;
   readonly engineId: string;
   readonly name: OperationName;
-  /** The client's JSON body in Ollama's dialect; for blobs `{"digest": "sha256:…"}` with the content as its own stream. */
+  /** The client’s JSON body in Ollama’s dialect; for blobs `{"digest": "sha256:…", "size": bytes}`, without a size where nobody knows it, with the content as its own stream. */
   readonly bodyJson: string;
 }
 
