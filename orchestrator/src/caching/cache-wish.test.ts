@@ -9,7 +9,7 @@ function wish(
   parsed: unknown,
   { seeded = false, bytes = 100, ...control }: Partial<CacheControl> & { seeded?: boolean; bytes?: number } = {},
 ) {
-  return toCacheWish({ endpoint, parsed, bytes }, { ...silent, ...control }, { seeded });
+  return toCacheWish({ endpoint, answer: 'native', parsed, bytes }, { ...silent, ...control }, { seeded });
 }
 
 function hashOf(endpoint: EndpointName, parsed: unknown): string | undefined {
@@ -94,4 +94,12 @@ test('two orders of a schema are two requests', () => {
     { b: 2, a: 1 },
   ].map((format) => hashOf('ollama.chat', { model: 'm', format }));
   expect(one).not.toBe(other);
+});
+
+test('what is said in events is another answer', () => {
+  const parsed = { model: 'm', temperature: 0 };
+  const [native, events] = (['native', 'events'] as const).map((answer) =>
+    toCacheWish({ endpoint: 'openai.chat', answer, parsed, bytes: 100 }, silent, { seeded: false }),
+  );
+  expect(native?.requestHash).not.toBe(events?.requestHash);
 });

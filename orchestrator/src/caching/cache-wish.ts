@@ -15,6 +15,8 @@ export interface CacheControl {
 /** A request as the cache judges it. */
 export interface JudgedRequest {
   readonly endpoint: EndpointName;
+  /** The engine's own bytes are no answer for a client that takes events, nor the other way round. */
+  readonly answer: 'native' | 'events';
   /** Its body, read as JSON. */
   readonly parsed: unknown;
   /** Length of its body. */
@@ -45,13 +47,14 @@ const longestRequest = 1_048_576;
  * and calls no tools. Undefined: it may not.
  */
 export function toCacheWish(
-  { endpoint, parsed, bytes }: JudgedRequest,
+  { endpoint, answer, parsed, bytes }: JudgedRequest,
   control: CacheControl,
   settings: CacheSettings,
 ): CacheWish | undefined {
   if (control.noStore || bytes > longestRequest || !isObject(parsed) || asksForSeveral(parsed)) return undefined;
   if (!control.use && !isRepeatable(endpoint, parsed, settings.seeded)) return undefined;
-  return { requestHash: hash('sha256', `${endpoint}\n${canonical(parsed)}`, 'base64url'), read: !control.noCache };
+  const form = `${endpoint} ${answer}\n${canonical(parsed)}`;
+  return { requestHash: hash('sha256', form, 'base64url'), read: !control.noCache };
 }
 
 /** Whoever is given a kept answer as events is given one. */

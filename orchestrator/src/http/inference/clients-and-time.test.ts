@@ -195,7 +195,7 @@ describe('deadlines', () => {
     const fast = send(server.port, '/api/chat', { body: chat(), headers: { 'x-waggle-deadline-ms': '100' } });
     const { request } = await server.inference.asked();
     await server.inference.asked(2);
-    expect(server.inference.runs.map((run) => run.request.deadlineMs).toSorted()).toEqual([100, 250]);
+    expect(new Set(server.inference.runs.map((run) => run.request.deadlineMs))).toEqual(new Set([100, 250]));
     await server.clock.advance(249);
     expect(await fast).toMatchObject({ status: 504, text: expect.stringContaining('x-waggle-deadline-ms') });
     await server.clock.advance(1);

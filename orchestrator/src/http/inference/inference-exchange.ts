@@ -106,6 +106,7 @@ export class InferenceExchange implements RunningRequest {
     const deadlineMs = options.deadlineMs ?? this.#deps.timeoutOf(facts.model);
     if (options.deadlineMs === undefined && deadlineMs !== undefined)
       this.#limit(deadlineMs, receivedAt, 'models: timeout');
+    const answer = this.#call === undefined ? 'native' : 'events';
     const request: InferenceRequest = {
       requestId: this.#requestId,
       facts,
@@ -116,17 +117,12 @@ export class InferenceExchange implements RunningRequest {
       client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
       traceparent: options.traceparent,
       hops: options.hops,
-      answer: this.#call === undefined ? 'native' : 'events',
-      cacheWish: this.#deps.cacheWish({ endpoint, parsed: this.#toJudge(parsed), bytes: body.length }, options.cache),
+      answer,
+      cacheWish: this.#deps.cacheWish({ endpoint, answer, parsed, bytes: body.length }, options.cache),
     };
     this.#isStream = facts.stream;
     this.#answer = inference.run(request, this.#controller.signal);
     return { facts, form: this.#formOf(facts, encoding) };
-  }
-
-  /** Answers in events are none for those who take an engine's bytes. */
-  #toJudge(parsed: unknown): unknown {
-    return this.#call === undefined ? parsed : { ...this.#call.chat, answer: 'events' };
   }
 
   #releaseBody(): void {
