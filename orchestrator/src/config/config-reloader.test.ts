@@ -163,8 +163,11 @@ describe('SIGHUP', () => {
     const { deps, now, lines } = setUp({ file: '' });
     let hangUp = () => {};
     const killed: unknown[] = [];
+    const stream = { on: () => {} };
     const target = {
       pid: 7,
+      stdout: stream,
+      stderr: stream,
       on: (_signal: 'SIGHUP', listener: () => void) => {
         hangUp = listener;
       },

@@ -6,6 +6,8 @@ import { ConfigWatcher } from './config-watcher.ts';
 /** What is needed of the process. */
 export interface HungUpProcess {
   readonly pid: number;
+  readonly stdout: { on(event: 'error', listener: () => void): unknown };
+  readonly stderr: { on(event: 'error', listener: () => void): unknown };
   on(signal: 'SIGHUP', listener: () => void): unknown;
   kill(pid: number, signal: 'SIGTERM'): unknown;
 }
@@ -23,8 +25,13 @@ export function followConfig(
   const reloader = new ConfigReloader(deps);
   const hadTerminal = hasTerminal();
   target.on('SIGHUP', () => {
-    if (hadTerminal && !hasTerminal()) target.kill(target.pid, 'SIGTERM');
-    else reloader.asked();
+    if (!hadTerminal || hasTerminal()) {
+      reloader.asked();
+      return;
+    }
+    // What is said from now on reaches nobody, which is no reason to leave clients in the middle of their answers.
+    for (const stream of [target.stdout, target.stderr]) stream.on('error', () => {});
+    target.kill(target.pid, 'SIGTERM');
   });
   const watcher = new ConfigWatcher({
     file: deps.started.filePlace,

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { settle, until } from '@waggle/shared/lane-link/testing/waiting.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
@@ -42,22 +42,24 @@ class Agent {
 
   constructor(name: string) {
     this.name = name;
-    this.server = createServer(async (request, response) => {
-      response.on('close', () => this.answered++);
-      if (request.method === 'POST') {
-        this.invitations++;
-        response.end('{}');
-        return;
-      }
-      this.asked++;
-      await this.answersGet;
-      if (this.breaksOff) {
-        response.destroy();
-        return;
-      }
-      response.end(JSON.stringify({ nodeId: `id-${this.name}`, nonce: 'n' }));
-    }).listen(0, '127.0.0.1');
+    this.server = createServer((request, response) => void this.#answer(request, response)).listen(0, '127.0.0.1');
     agents.push(this);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('close', () => this.answered++);
+    if (request.method === 'POST') {
+      this.invitations++;
+      response.end('{}');
+      return;
+    }
+    this.asked++;
+    await this.answersGet;
+    if (this.breaksOff) {
+      response.destroy();
+      return;
+    }
+    response.end(JSON.stringify({ nodeId: `id-${this.name}`, nonce: 'n' }));
   }
 
   entry(facts: Partial<InvitedAgent> = {}): InvitedAgent {

@@ -58,7 +58,9 @@ export class ClusterResidency implements ModelResidency {
       .filter((served) => job.onlyNode === undefined || served.engine.node.name === job.onlyNode);
     let refusal: ClusterError | undefined;
     for (const served of places) {
-      const need = refusedNeed(this.#scheduler.placement(served), job);
+      const placement = this.#scheduler.placement(served);
+      if (!placement.isAmongNodes) continue;
+      const need = refusedNeed(placement, job);
       if (need === undefined) return;
       refusal ??= toMissingCapability(need, { ...facts, body: noBody }, served.engine.report.kind);
     }
