@@ -209,7 +209,7 @@ export class Residents {
     const embeds = facts.capabilities.includes('embedding');
     const order = { path, numCtx, slots, threads: chooseThreads(facts.weightsBytes), embeds };
     try {
-      const process = await ModelProcess.load(order, this.#closing.signal);
+      const process = await ModelProcess.load(order, this.#closing.signal, this.#deps.clock);
       entry.process = process;
       entry.state = 'hot';
       void process.exited.then(() => this.#forget(entry));

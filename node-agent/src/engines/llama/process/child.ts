@@ -42,6 +42,10 @@ export class Child {
     return this.#exited.promise;
   }
 
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   get pid(): number | undefined {
     return this.#process.pid;
   }

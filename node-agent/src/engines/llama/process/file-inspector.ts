@@ -16,6 +16,8 @@ interface Question {
 
 /** A child with nothing more to do ends after this time. */
 const idleMs = 2_000;
+/** Longest time for one file: a header is read, and a template tried. */
+const answerMaxMs = 60_000;
 /** A file on which so many children died is not tried again. */
 const mostDeaths = 2;
 
@@ -30,6 +32,7 @@ export class FileInspector {
   #child: Child | undefined;
   #asked: Question | undefined;
   #cancelIdle = () => {};
+  #cancelWait = () => {};
   #unfit: string | undefined;
   #libraryVersion = '';
   #isClosed = false;
@@ -94,8 +97,9 @@ export class FileInspector {
     }
     this.#cancelIdle();
     this.#asked = question;
-    this.#child ??= this.#start();
-    this.#child.tell({ type: question.type, path: question.path });
+    const child = (this.#child ??= this.#start());
+    this.#cancelWait = this.#clock.schedule(answerMaxMs, () => child.kill());
+    child.tell({ type: question.type, path: question.path });
   }
 
   #becomeIdle(): void {
@@ -122,6 +126,7 @@ export class FileInspector {
 
   #answer(message: FromChild | undefined): void {
     const asked = this.#asked;
+    this.#cancelWait();
     this.#asked = undefined;
     asked?.answer(message);
     this.#next();

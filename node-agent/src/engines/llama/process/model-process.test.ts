@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasLibrary } from '../testing/built-in-engine.ts';
 import { ModelFolder } from '../testing/model-folder.ts';
 import { ModelProcess } from './model-process.ts';
+import type { ModelWork, RunEnd } from './protocol.ts';
 
 describe.skipIf(!hasLibrary)('the process of a model', { timeout: 60_000 }, () => {
   let folder: ModelFolder;
@@ -47,6 +49,24 @@ describe.skipIf(!hasLibrary)('the process of a model', { timeout: 60_000 }, () =
     });
   });
 
+  test('a run that does not stop when it is told to takes the process along', async () => {
+    const clock = new HandClock();
+    const model = await ModelProcess.load(order(), new AbortController().signal, clock);
+    // It cannot hear: as if a template looped for ever.
+    process.kill(model.pid ?? 0, 'SIGSTOP');
+    const ended = new Promise<RunEnd>((resolve) => {
+      model.run(toWork('words'), { events() {}, ended: resolve }).cancel();
+    });
+    await clock.advance(59_000);
+    expect(isAlive(model.pid ?? 0)).toBe(true);
+    await clock.advance(1_000);
+    expect(await ended).toMatchObject({ outcome: 'failed', failure: { code: 'engine-failed' } });
+    const late = new Promise<RunEnd>((resolve) => {
+      model.run(toWork('words'), { events() {}, ended: resolve });
+    });
+    expect(await late).toMatchObject({ outcome: 'failed', failure: { message: 'the process of the model has ended' } });
+  });
+
   test('whoever ends it gets it ended', async () => {
     const model = await ModelProcess.load(order(), new AbortController().signal);
     const { pid = 0 } = model;
@@ -55,6 +75,17 @@ describe.skipIf(!hasLibrary)('the process of a model', { timeout: 60_000 }, () =
     expect(isAlive(pid)).toBe(false);
   });
 });
+
+function toWork(prompt: string): ModelWork {
+  return {
+    request: { kind: 'generate', model: 'm', stream: true, prompt, sampling: {} },
+    stream: true,
+    truncates: true,
+    shifts: true,
+    normalises: true,
+    defaults: { temperature: 0, topP: 1 },
+  };
+}
 
 function isAlive(pid: number): boolean {
   try {

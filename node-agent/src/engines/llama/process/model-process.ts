@@ -1,5 +1,6 @@
 import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { type Clock, systemClock } from '@waggle/shared/observing/clock.ts';
 import { Child } from './child.ts';
 import type { FromChild, LoadedModel, LoadOrder, ModelWork, RunEnd } from './protocol.ts';
 
@@ -17,21 +18,26 @@ export interface ProcessRun {
   resume(): void;
 }
 
+/** A cancelled run that has not stopped by then never will: a template that loops, say. The process goes, and what runs on it. */
+const stopMaxMs = 60_000;
+
 /** A loaded model in a process of its own. When that dies its runs fail, and so does whatever is asked of it later. */
 export class ModelProcess {
   readonly loaded: LoadedModel;
   readonly #child: Child;
   readonly #runs: Map<number, RunOutput>;
+  readonly #clock: Clock;
   #nextRun = 1;
 
-  private constructor(child: Child, loaded: LoadedModel, runs: Map<number, RunOutput>) {
+  private constructor(child: Child, loaded: LoadedModel, runs: Map<number, RunOutput>, clock: Clock) {
     this.#child = child;
     this.loaded = loaded;
     this.#runs = runs;
+    this.#clock = clock;
   }
 
   /** @throws ClusterError in words why it cannot be loaded */
-  static async load(order: LoadOrder, signal: AbortSignal): Promise<ModelProcess> {
+  static async load(order: LoadOrder, signal: AbortSignal, clock: Clock = systemClock): Promise<ModelProcess> {
     const runs = new Map<number, RunOutput>();
     const answered = Promise.withResolvers<LoadedModel>();
     // It may be refused before anybody waits for it.
@@ -56,7 +62,7 @@ export class ModelProcess {
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       child.tell({ type: 'load', ...order });
-      return new ModelProcess(child, await answered.promise, runs);
+      return new ModelProcess(child, await answered.promise, runs, clock);
     } catch (thrown) {
       child.kill();
       await child.exited;
@@ -77,10 +83,27 @@ export class ModelProcess {
 
   run(work: ModelWork, output: RunOutput): ProcessRun {
     const run = this.#nextRun++;
-    this.#runs.set(run, output);
+    let stopWaiting = () => {};
+    if (this.#child.isGone) {
+      const failure = { code: 'engine-failed', message: 'the process of the model has ended' } as const;
+      queueMicrotask(() => output.ended({ outcome: 'failed', failure }));
+    } else {
+      this.#runs.set(run, {
+        events: (events) => output.events(events),
+        ended: (end) => {
+          stopWaiting();
+          output.ended(end);
+        },
+      });
+    }
     this.#child.tell({ type: 'run', run, work });
     return {
-      cancel: () => this.#child.tell({ type: 'cancel', run }),
+      cancel: () => {
+        this.#child.tell({ type: 'cancel', run });
+        if (!this.#runs.has(run)) return;
+        stopWaiting();
+        stopWaiting = this.#clock.schedule(stopMaxMs, () => this.#child.kill());
+      },
       pause: () => this.#child.tell({ type: 'pause', run }),
       resume: () => this.#child.tell({ type: 'resume', run }),
     };
