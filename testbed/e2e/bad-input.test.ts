@@ -182,8 +182,9 @@ describe('paths and methods', () => {
     ['GET', '/%2e%2e/%2e%2e/etc/passwd', 404],
     ['GET', '/v1/nowhere', 404],
     ['GET', '/v1/chat/completions', 405],
-    ['POST', '/v1/responses', 501],
-    ['POST', '/api/create', 501],
+    ['POST', '/v1/responses', 400],
+    ['POST', '/v1/files', 501],
+    ['POST', '/api/create', 400],
     ['GET', '/api/requests/..%2f..%2fsecret', 404],
     ['GET', `/${'a'.repeat(8_000)}`, 404],
   ])('%s %s', async (method, path, status) => {

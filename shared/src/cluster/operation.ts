@@ -11,7 +11,10 @@ export interface OperationRequest {
   readonly operationId: string;
   readonly engineId: string;
   readonly name: OperationName;
-  /** The client’s JSON body in Ollama’s dialect; for blobs `{"digest": "sha256:…", "size": bytes}`, without a size where nobody knows it, with the content as its own stream. */
+  /**
+   * The client's JSON body in Ollama's dialect; for blobs `{"digest": "sha256:…", "size": bytes}`, with no size where nobody knows it, and the
+   * content as its own stream.
+   */
   readonly bodyJson: string;
 }
 
