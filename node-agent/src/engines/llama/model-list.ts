@@ -2,7 +2,7 @@ import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import type { LoadPlan } from './memory/plan-load.ts';
 import type { StoredModel } from './models/model-store.ts';
 import { type ModelFacts, toParameterSize } from './process/model-facts.ts';
-import type { ResidencySettings, Resident } from './residents.ts';
+import type { Resident } from './residents.ts';
 
 export interface ListFacts {
   /** Undefined: the file was not looked at yet. */
