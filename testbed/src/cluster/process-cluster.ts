@@ -6,10 +6,12 @@ import { WaggleProcess } from './waggle-process.ts';
 
 export interface AgentOptions {
   readonly name: string;
-  /** As LLAMA_BASE_URL: `…/v1` is OpenAI-compatible, else Ollama. */
-  readonly engineUrl: string;
+  /** As LLAMA_BASE_URL: `…/v1` is OpenAI-compatible, else Ollama. Absent: it looks for engines, and runs models itself. */
+  readonly engineUrl?: string;
   readonly slots?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Its data folder; one of the cluster's own unless told. */
+  readonly data?: string;
 }
 
 export interface ProcessClusterOptions {
@@ -155,12 +157,12 @@ async function toAgent(agent: AgentOptions, grpcAddress: string, folder: string)
       '--name',
       agent.name,
       '--data',
-      path.join(folder, agent.name),
+      agent.data ?? path.join(folder, agent.name),
       '--port',
       String(await freePort()),
     ],
     env: {
-      LLAMA_BASE_URL: agent.engineUrl,
+      ...(agent.engineUrl === undefined ? {} : { LLAMA_BASE_URL: agent.engineUrl }),
       ...(agent.slots === undefined ? {} : { QUEUE_CONCURRENCY: String(agent.slots) }),
       ...agent.env,
     },

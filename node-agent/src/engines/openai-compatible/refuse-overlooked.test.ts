@@ -22,6 +22,7 @@ test('a suffix is not left out without a word', () => {
 test.each([
   ['echo', true],
   ['best_of', 2],
+  ['response_format', { type: 'json_object' }],
 ])('%s is not left out without a word', (param, value) => {
   const body = { prompt: 'a', [param]: value };
   expect(refused('openai.completions', body)).toMatchObject({ code: 'unsupported', details: { param } });
@@ -29,7 +30,13 @@ test.each([
 });
 
 test('what asks for nothing is left alone', () => {
-  for (const body of [{ echo: false }, { echo: null, best_of: null }, { best_of: 1 }, { prompt: '"echo":true' }])
+  for (const body of [
+    { echo: false },
+    { echo: null, best_of: null },
+    { best_of: 1 },
+    { response_format: { type: 'text' } },
+    { prompt: '"echo":true' },
+  ])
     expect(refused('openai.completions', body)).toBeUndefined();
 });
 
