@@ -1,10 +1,11 @@
 import { garbageCollector } from './garbage-collector.ts';
 
-const collectEveryBytes = 2 * 1024 * 1024;
+const collectEveryBytes = 1024 * 1024;
 
 /**
  * Content that passes through the process and is copied on its way. Each part leaves buffers behind, outside of V8's heap, and V8 looks for them
- * only when some 50 MB came together; this has them collected while they are few, at a millisecond for each 2 MB.
+ * only when some 50 MB came together; this has them collected while they are few, at half a millisecond for each
+ * megabyte.
  */
 export class PassingContent {
   #bytes = 0;
