@@ -42,11 +42,10 @@ export class ModelLoader {
   async #load(placement: ServedPlacement, needs: ResidentNeeds, keepAliveSeconds: number | undefined): Promise<void> {
     const { link } = placement.served.engine.node;
     if (link === undefined) throw new ClusterError('no-node', `node ${placement.node} has left`);
-    const numCtx = neededCtx(placement, needs);
-    if (numCtx !== undefined && numCtx > (placement.pinnedCtx ?? placement.numCtx ?? 0)) placement.pinnedCtx = numCtx;
     const began = this.#clock.now();
     const facts = { node: placement.node, model: placement.model };
     const isCold = placement.modelState === 'cold';
+    pinContext(placement, needs, isCold);
     // What clients asked for whose model is gone is not asked for again.
     if (isCold) placement.startOptions = needs.startOptions;
     else if (needs.startOptions !== undefined)
@@ -93,6 +92,15 @@ export class ModelLoader {
       if (victim !== undefined) victim.isLeaving = false;
     }
   }
+}
+
+/** One whose operator named a context is loaded with that, and not with more by habit: only because a client asked. */
+function pinContext(placement: ServedPlacement, needs: ResidentNeeds, isCold: boolean): void {
+  const { pinnedCtx, numCtx, leastCtx } = placement;
+  placement.askedCtx = Math.max(placement.askedCtx, needs.numCtx ?? 0);
+  const isNamed = isCold && leastCtx !== undefined;
+  const needed = neededCtx(placement, isNamed ? { numCtx: placement.askedCtx } : needs);
+  if (needed !== undefined && (isNamed || needed > (pinnedCtx ?? numCtx ?? 0))) placement.pinnedCtx = needed;
 }
 
 interface Staying {

@@ -90,6 +90,38 @@ describe('numCtx', () => {
     expect(node.link.loads[0]?.command.pins.numCtx).toBe(numCtx);
   });
 
+  it('is the context of a load though the engine would take more by itself', async () => {
+    const cluster = new FakeCluster();
+    cluster.want('llama3.2', { numCtx: 2_048 });
+    const node = cluster.join('a', { lanes: 3, models: [{ state: 'cold', numCtx: 4_096, parallel: 3 }] });
+    const job = hold(cluster);
+    node.link.loads[0]?.resolve();
+    await settled();
+    expect(job.place.pins).toEqual({ numCtx: 2_048 });
+    // The engine did not report yet.
+    expect(cluster.placement('a').numCtx).toBe(2_048);
+    hold(cluster, { numCtx: 3_000 });
+    expect(node.link.loads[1]?.command.pins).toEqual({ numCtx: 3_000 });
+  });
+
+  it('that is lowered counts with the next load, but for what clients asked', async () => {
+    const cluster = new FakeCluster();
+    const node = cluster.join('a', { models: [{ state: 'cold' }] });
+    const loadedWith = async (numCtx: number, asked?: number) => {
+      cluster.want('llama3.2', { numCtx });
+      const job = hold(cluster, { numCtx: asked });
+      node.link.loads.at(-1)?.resolve();
+      await settled();
+      cluster.scheduler.release(job.place);
+      node.report([{ state: 'cold' }]);
+      return node.link.loads.at(-1)?.command.pins.numCtx;
+    };
+    expect(await loadedWith(16_384)).toBe(16_384);
+    expect(await loadedWith(4_096)).toBe(4_096);
+    expect(await loadedWith(4_096, 8_192)).toBe(8_192);
+    expect(await loadedWith(2_048)).toBe(8_192);
+  });
+
   it('does not keep a generation of our own from a model that is there with less', () => {
     const cluster = new FakeCluster();
     cluster.want('llama3.2', { numCtx: 8_192 });

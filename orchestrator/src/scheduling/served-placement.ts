@@ -41,8 +41,10 @@ export class ServedPlacement implements Placement {
   lastEndedAt = 0;
   passedOver = 0;
   loadingSince: number | undefined;
-  /** Context the model is kept resident with; the largest any client asked for. */
+  /** Context the model is kept resident with: the largest any client or its operator asked for. */
   pinnedCtx: number | undefined;
+  /** The largest context any client asked for since it was sent away. */
+  askedCtx = 0;
   /** Options it was started with because clients asked for them. */
   startOptions: StartOptions | undefined;
   /** Until when its clients or its operator want it resident, on the scheduler's clock; infinite: for ever. */
@@ -89,6 +91,7 @@ export class ServedPlacement implements Placement {
   /** It is resident no more as its clients asked for it. */
   forgetPins(): void {
     this.pinnedCtx = undefined;
+    this.askedCtx = 0;
     this.startOptions = undefined;
   }
 
@@ -189,9 +192,11 @@ export class ServedPlacement implements Placement {
 
   /** An engine that gave less than it was asked for is not asked again and again. */
   get numCtx(): number | undefined {
-    const { numCtx } = this.served.report;
+    const { report } = this.served;
     const asked = this.pinnedCtx === undefined ? undefined : this.#loaded?.numCtx;
-    return numCtx === undefined || asked === undefined ? numCtx : Math.max(numCtx, asked);
+    if (report.numCtx === undefined || asked === undefined) return report.numCtx;
+    // What was reported before the load says what it would have been without one.
+    return this.#loaded?.report === report ? asked : Math.max(report.numCtx, asked);
   }
 
   get isCtxFixed(): boolean {
