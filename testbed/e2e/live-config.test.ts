@@ -10,6 +10,7 @@ import { postChat } from './post-chat.ts';
 const words = { name: 'words', answer: { kind: 'words', count: 12 }, decodeMsPerToken: 2 } as const;
 const long = { name: 'long', answer: { kind: 'words', count: 100 }, decodeMsPerToken: 40 } as const;
 const other = { name: 'other', answer: { kind: 'words', count: 3 } } as const;
+const spare = { ...other, name: 'spare' };
 const endless = { name: 'endless', answer: { kind: 'endless' }, decodeMsPerToken: 20 } as const;
 
 let desk: ScriptedEngine;
@@ -24,8 +25,8 @@ const bothNodes = () => `${onlyDesk()}${toNode('big', big)}`;
 
 beforeAll(async () => {
   [desk, big] = await Promise.all([
-    startOllamaEngine({ models: [words, long, other, endless], slots: 8 }),
-    startOllamaEngine({ models: [words, other], slots: 8 }),
+    startOllamaEngine({ models: [words, long, other, spare, endless], slots: 8 }),
+    startOllamaEngine({ models: [words, other, spare], slots: 8 }),
   ]);
   cluster = await ProcessCluster.start({ agents: [], nodes: 1, config: onlyDesk() });
 });
@@ -122,6 +123,27 @@ describe('a configuration that changes while requests run', () => {
     await cluster.serving('desk');
   });
 
+  it('gives two engines each the name of the other, and other slots, under load', async () => {
+    const load = new ClientLoad(cluster.url, 4, askWords('words', 12));
+    await load.more(10);
+    const swapped = `${toNode('big', desk)}${toNode('desk', big)}`.replace('slots: 8', 'slots: 3');
+    await taken(`nodes:\n${swapped}`);
+    await until(async () => (await postChat(cluster.url, { model: 'other@big' })).headers['x-waggle-node'] === 'big');
+    const urls = (await cluster.nodes())
+      .filter(({ state }) => state === 'active')
+      .map(({ name, engines: [engine] }) => [name, engine?.url, engine?.slots]);
+    expect(urls).toEqual(
+      expect.arrayContaining([
+        ['big', desk.url, 3],
+        ['desk', big.url, 8],
+      ]),
+    );
+    await load.more(20);
+    await taken(bothNodes(), 2);
+    await load.more(20);
+    expect(troubles(await load.stop())).toEqual([]);
+  });
+
   it('moves limits', async () => {
     const body = { model: 'words', messages: [{ role: 'user', content: 'x'.repeat(2_000) }] };
     expect((await postChat(cluster.url, body)).status).toBe(200);
@@ -166,12 +188,12 @@ describe('settings of a model', () => {
   });
 
   it('have a model loaded before anybody asks for it, in its context, to stay', async () => {
-    await taken(`${bothNodes()}models: { other: { preload: true, numCtx: 8192, keepAlive: 1h, nodes: [desk] } }\n`);
-    await until(async () => desk.control.state.models['other:latest']?.resident === true);
-    const load = desk.requests.all.findLast(({ model }) => model.startsWith('other'));
+    await taken(`${bothNodes()}models: { spare: { preload: true, numCtx: 8192, keepAlive: 1h, nodes: [desk] } }\n`);
+    await until(async () => desk.control.state.models['spare:latest']?.resident === true);
+    const load = desk.requests.all.findLast(({ model }) => model.startsWith('spare'));
     expect(load?.body).toMatchObject({ keep_alive: 3_600, options: { num_ctx: 8_192 } });
-    expect(big.control.state.models['other:latest']?.loads).toBe(0);
-    await postChat(cluster.url, { model: 'other', options: { num_ctx: 2_048 } });
-    expect(desk.control.state.models['other:latest']?.loads).toBe(1);
+    expect(big.control.state.models['spare:latest']?.loads).toBe(0);
+    await postChat(cluster.url, { model: 'spare', options: { num_ctx: 2_048 } });
+    expect(desk.control.state.models['spare:latest']?.loads).toBe(1);
   });
 });

@@ -70,6 +70,7 @@ describe('every key', () => {
   test('is there', () => {
     // Its place is shown in prose: a token that can be switched on would be one that everybody knows.
     expect(example).toContain('## joinToken: K10::SECRET');
+    expect(keys.map(({ path }) => path.join('.'))).toContain('models.<alias>.keepAlive');
     const missing = keys.map(({ path }) => path.join('.')).filter((key) => !shown.has(key) && !key.endsWith('[]'));
     expect(missing).toEqual(['cluster.joinToken']);
   });

@@ -36,6 +36,7 @@ export interface NodeRow {
     readonly kind: string;
     readonly url: string;
     readonly health: string;
+    readonly slots: number;
     readonly models: number;
     readonly lanes: { readonly idle: number; readonly bound: number; readonly draining: number };
   }[];
