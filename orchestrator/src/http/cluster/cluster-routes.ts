@@ -78,6 +78,7 @@ function toPlace({ engine, report }: ServedModel): z.infer<typeof modelsSchema>[
     sizeBytes: report.sizeBytes,
     ...(report.contextLength !== undefined && { contextLength: report.contextLength }),
     ...(report.numCtx !== undefined && { numCtx: report.numCtx }),
+    ...(report.scripted === true && { scripted: true as const }),
     parallel: report.parallel,
   };
 }

@@ -42,6 +42,7 @@ const placeSchema = z.strictObject({
   sizeBytes: z.int(),
   contextLength: z.int().optional().describe('Tokens the model was trained for.'),
   numCtx: z.int().optional().describe('Tokens of the resident instance.'),
+  scripted: z.literal(true).optional().describe('It says fixed texts, as long as there is no model.'),
   parallel: z.int().describe('Requests the engine takes for it at once.'),
 });
 

@@ -1,4 +1,3 @@
-import { enableCompileCache } from 'node:module';
 import { toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { RunControl } from '../generation/run-control.ts';
 import { describeFile, inspectFile } from './inspect-file.ts';
@@ -14,8 +13,6 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // A terminal tells the whole group; what runs is ended by the agent, when it has drained.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
-// The library is most of what is compiled here.
-enableCompileCache();
 
 const runs = new Map<number, RunControl>();
 let library: Promise<Library> | undefined;
