@@ -128,16 +128,12 @@ describe('a configuration that changes while requests run', () => {
     await load.more(10);
     const swapped = `${toNode('big', desk)}${toNode('desk', big)}`.replace('slots: 8', 'slots: 3');
     await taken(`nodes:\n${swapped}`);
-    await until(async () => (await postChat(cluster.url, { model: 'other@big' })).headers['x-waggle-node'] === 'big');
-    const urls = (await cluster.nodes())
-      .filter(({ state }) => state === 'active')
-      .map(({ name, engines: [engine] }) => [name, engine?.url, engine?.slots]);
-    expect(urls).toEqual(
-      expect.arrayContaining([
-        ['big', desk.url, 3],
-        ['desk', big.url, 8],
-      ]),
-    );
+    const engines = async () => {
+      const active = (await cluster.nodes()).filter(({ state }) => state === 'active');
+      return active.map(({ name, engines: [engine] }) => `${name} ${engine?.url} ${engine?.slots}`).toSorted();
+    };
+    await until(async () => (await engines()).join() === `big ${desk.url} 3,desk ${big.url} 8`);
+    expect((await postChat(cluster.url, { model: 'long@big' })).status).toBe(200);
     await load.more(20);
     await taken(bothNodes(), 2);
     await load.more(20);
