@@ -217,12 +217,16 @@ describe.skipIf(!hasLibrary)('models in memory', { timeout: 60_000 }, () => {
     expect(residents.find(find('talker').path)).toBeUndefined();
   });
 
-  test('one load for all who want the model at once', async () => {
-    await using opened = open();
+  test('one load for all who want the model at once, and nothing to report of jobs that end', async () => {
+    let changes = 0;
+    await using opened = open({ changed: () => changes++ });
     const leases = await Promise.all(
       Array.from({ length: 3 }, () => opened.residents.use(find('talker'), {}, forever)),
     );
     expect(new Set(leases.map(({ process: { pid } }) => pid)).size).toBe(1);
+    const before = changes;
+    for (const lease of leases) lease.giveBack();
+    expect(changes).toBe(before);
   });
 
   test('a file that is no model is an error for each who wants it', async () => {

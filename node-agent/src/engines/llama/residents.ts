@@ -163,7 +163,8 @@ export class Residents {
     if (entry.users > 0 || entry.state !== 'hot') return;
     const { keepAlive } = entry;
     entry.cancelExpiry();
-    this.#changed();
+    // Not worth a report after every job: when it will go is looked at every few seconds.
+    this.#wake();
     if (entry.isOutgrown || keepAlive === 0) return void this.#end(entry);
     if (keepAlive < 0) return;
     entry.expiresAt = Date.now() + keepAlive * 1_000;
@@ -275,8 +276,12 @@ export class Residents {
   }
 
   #changed(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#wake();
     this.#deps.changed();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   #change(): Promise<void> {
