@@ -25,6 +25,13 @@ export function isModelName(name: string): boolean {
 const part = (others: string) => `[\\w][\\w${others}]{0,79}`;
 const modelName = new RegExp(`^(?:(?:[\\w][\\w.:-]{0,349}/)?${part('-')}/)?${part('.-')}(?::${part('.-')})?$`);
 
+/** The URL or the whole path of a GGUF file, which the built-in engine takes instead of a name. */
+export function isModelFile(name: string): boolean {
+  return (
+    name.length <= longestName && /^(?:https?:\/\/|file:|~\/|\/|[a-z]:\\)\S.*\.gguf(?:[?#@].*)?$/i.test(name.trim())
+  );
+}
+
 /** The name with its tag, which is `latest` if it has none. */
 export function withTag(name: string): string {
   return name.includes(':', name.lastIndexOf('/') + 1) ? name : `${name}:latest`;

@@ -16,6 +16,9 @@ export function managesModels(engine: EngineView): boolean {
 
 export const pulling: EngineWork = { words: 'pull models', fits: managesModels };
 
+/** From a URL, or from the disk of the node. */
+export const takingFiles: EngineWork = { words: 'take a model file', fits: ({ report }) => report.kind === 'builtin' };
+
 export const copying: EngineWork = { words: 'copy models', fits: managesModels };
 
 /** Creates, pushes and takes blobs. */

@@ -1,5 +1,5 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { splitNodeSuffix } from '../cluster/model-names.ts';
+import { isModelFile, splitNodeSuffix } from '../cluster/model-names.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import type { EngineView, ServedModelView } from '../cluster/views.ts';
 import { type Aliases, resolveModel } from '../inference/resolve-model.ts';
@@ -11,6 +11,7 @@ import {
   type NodeChoice,
   namedEngines,
   pulling,
+  takingFiles,
   unknownNode,
 } from './engine-choice.ts';
 
@@ -49,13 +50,14 @@ export interface PullTarget {
 /** Throws `bad-request` for a node nobody knows or that cannot pull, `no-node` where there is none at all. */
 export function pullTarget(name: string, choice: NodeChoice, cluster: OperationCluster): PullTarget {
   const { registry } = cluster;
-  if (choice === 'all') return { model: name, engines: everyEngine(pulling, registry) };
-  if (choice !== 'best') return { model: name, engines: namedEngines(choice, pulling, registry) };
+  const isFile = isModelFile(name);
+  const work = isFile ? takingFiles : pulling;
+  if (choice === 'all') return { model: name, engines: everyEngine(work, registry) };
+  if (choice !== 'best') return { model: name, engines: namedEngines(choice, work, registry) };
   const suffixed = splitNodeSuffix(name);
   const node = suffixed === undefined ? undefined : registry.node(suffixed.node);
-  if (suffixed !== undefined && node !== undefined)
-    return { model: suffixed.model, engines: [engineOf(node, pulling)] };
+  if (suffixed !== undefined && node !== undefined) return { model: suffixed.model, engines: [engineOf(node, work)] };
   // Anything else behind an @ no registry would take.
-  if (suffixed !== undefined && !suffixed.node.startsWith('sha256')) throw unknownNode(suffixed.node);
-  return { model: name, engines: byRoom(everyEngine(pulling, registry), name).slice(0, 1) };
+  if (suffixed !== undefined && !isFile && !suffixed.node.startsWith('sha256')) throw unknownNode(suffixed.node);
+  return { model: name, engines: byRoom(everyEngine(work, registry), name).slice(0, 1) };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { answering, type ScriptedNode } from '../../operations/scripted-nodes.ts';
 import { send } from '../test-client.ts';
 import { startTestServer } from '../test-server.ts';
+import { asked } from './making-nodes.ts';
 
 const tag = (name: string, modified: string, digest: string): string =>
   JSON.stringify({
@@ -257,6 +258,25 @@ describe('/api/pull', () => {
     expect(asked()).toHaveLength(6);
     expect((await send(server.port, '/api/pull?node=x', { body: { model: 'tiny' } })).status).toBe(400);
   });
+
+  it.each(['https://example.com/m/x.gguf?download=true', '/models/x.gguf', '~/x.gguf', 'file:///x.GGUF'])(
+    'gives %s to a built-in engine alone',
+    async (model) => {
+      const builtin = { kind: 'builtin', dialect: 'ollama' } as const;
+      await using server = await startTestServer({
+        nodes: [
+          { name: 'a', script: pulling },
+          { name: 'b', script: pulling, engine: builtin },
+        ],
+      });
+      const reply = await send(server.port, '/api/pull', { body: { model } });
+      expect(reply.headers['x-waggle-node']).toBe('b');
+      expect(asked(server, 'pull')).toEqual([{ node: 'b', model, stream: true }]);
+      expect((await send(server.port, '/api/pull?node=a', { body: { model } })).status).toBe(400);
+      expect((await send(server.port, '/api/pull', { body: { model: `${model}@b` } })).status).toBe(200);
+      expect(asked(server, 'pull')).toHaveLength(2);
+    },
+  );
 
   it.each(['', '../../etc/passwd', 'a b', '/abs', 'x//y'])('refuses the name %j', async (model) => {
     await using server = await startTestServer({ nodes });

@@ -1,4 +1,5 @@
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import { isModelFile } from '../../cluster/model-names.ts';
 import { deleteModel } from '../../operations/delete-model.ts';
 import type { OperationRunner } from '../../operations/operation-runner.ts';
 import { type OperationCluster, pullTarget } from '../../operations/places.ts';
@@ -58,7 +59,8 @@ function createPull({ cluster, runner, readObject }: ModelRouteDeps): Handler {
   return async (context) => {
     const fields = await readFields(context, { readObject, struct: 'PullRequest' });
     const name = nameOf(fields, 'PullRequest');
-    if (!isName(name)) throw new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
+    if (!isName(name) && !isModelFile(name))
+      throw new ClusterError('bad-request', 'invalid model name', { details: { param: 'model' } });
     const { name: _name, stream = true, ...rest } = fields;
     const { model, engines } = pullTarget(name, nodeChoice(context), cluster);
     const tasks = engines.map((engine) => {
