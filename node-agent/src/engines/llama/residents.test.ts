@@ -112,7 +112,7 @@ describe.skipIf(!hasLibrary)('models in memory', { timeout: 60_000 }, () => {
     const model = find('talker');
     const lease = await residents.use(model, { keepAliveSeconds: 60 }, forever);
     await clock.advance(70_000);
-    expect(residents.find(model.path)).toMatchObject({ state: 'hot', expiresAt: undefined });
+    expect(residents.find(model.path)?.state).toBe('hot');
     lease.giveBack();
     expect(residents.find(model.path)?.expiresAt).toBeGreaterThan(Date.now() + 50_000);
     await clock.advance(59_000);

@@ -36,7 +36,7 @@ export interface Resident {
   readonly plan: LoadPlan;
   readonly state: 'loading' | 'hot' | 'ending';
   readonly process: ModelProcess | undefined;
-  /** Milliseconds since 1970; undefined: as long as the agent runs, or while something runs on it. */
+  /** Milliseconds since 1970, if nothing uses it from now on; undefined: it stays. */
   readonly expiresAt: number | undefined;
 }
 
@@ -142,8 +142,8 @@ export class Residents {
   #lease(entry: Entry, process: ModelProcess, { keepAliveSeconds }: JobPins, loadMs: number): ModelLease {
     entry.users++;
     entry.cancelExpiry();
-    entry.expiresAt = undefined;
     if (keepAliveSeconds !== undefined) entry.keepAlive = keepAliveSeconds;
+    entry.expiresAt = toExpiry(entry.keepAlive);
     let isBack = false;
     return {
       process,
@@ -167,7 +167,7 @@ export class Residents {
     this.#wake();
     if (entry.isOutgrown || keepAlive === 0) return void this.#end(entry);
     if (keepAlive < 0) return;
-    entry.expiresAt = Date.now() + keepAlive * 1_000;
+    entry.expiresAt = toExpiry(keepAlive);
     this.#scheduleExpiry(entry, keepAlive * 1_000);
   }
 
@@ -303,6 +303,10 @@ export class Residents {
       both.removeEventListener('abort', abort);
     }
   }
+}
+
+function toExpiry(keepAliveSeconds: number): number | undefined {
+  return keepAliveSeconds < 0 ? undefined : Date.now() + keepAliveSeconds * 1_000;
 }
 
 function isTooSmall({ plan }: Entry, { numCtx }: JobPins): boolean {
