@@ -95,7 +95,7 @@ export function createApp(deps: AppDeps): ServedApp {
   });
   const { writeTimeoutMs } = server;
   const patience = { pulse, writeTimeoutMs, unsentBytes: deps.unsentBytes ?? createUnsentBytes() };
-  const runner = new OperationRunner(limits.operationsPerNode);
+  const runner = new OperationRunner(() => limits.operationsPerNode);
   const generations = new InferenceEdge({
     inference,
     residency,

@@ -14,8 +14,8 @@ export interface ConfigChanges {
 
 const sections = new Set(['models', 'nodes']);
 const liveKeys = new Set(['models', 'nodes', 'logging.level', 'server.queueSize', 'server.concurrency']);
-/** Agents and rings got these once. */
-const fixedLimits = new Set(['limits.lanesPerNode', 'limits.operationsPerNode', 'limits.recentRequests']);
+/** Agents were told the one when they joined, a ring was made with the other. */
+const fixedLimits = new Set(['limits.lanesPerNode', 'limits.recentRequests']);
 
 const keys = listKeys(configSchema)
   .map(({ path }) => path)

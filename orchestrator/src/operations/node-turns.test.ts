@@ -13,7 +13,7 @@ const refused = { waits: false, signal: new AbortController().signal };
 it('gives turns up to the bound of each node, and refuses or makes wait beyond it', async () => {
   const [a, b] = nodes('a', 'b');
   if (a === undefined || b === undefined) throw new Error('no node');
-  const turns = new NodeTurns(1);
+  const turns = new NodeTurns(() => 1);
   const first = await turns.take(a, refused);
   await turns.take(b, refused);
   await expect(turns.take(a, refused)).rejects.toMatchObject({ code: 'overloaded' });
@@ -34,7 +34,7 @@ it('gives turns up to the bound of each node, and refuses or makes wait beyond i
 it('lets go of who leaves the line, and bounds it', async () => {
   const [a] = nodes('a');
   if (a === undefined) throw new Error('no node');
-  const turns = new NodeTurns(1);
+  const turns = new NodeTurns(() => 1);
   const first = await turns.take(a, refused);
   const leaving = new AbortController();
   const left = turns.take(a, waits(leaving.signal));
@@ -50,7 +50,7 @@ it('lets go of who leaves the line, and bounds it', async () => {
 it('leaves a turn to those who do not wait', async () => {
   const [a] = nodes('a');
   if (a === undefined) throw new Error('no node');
-  const turns = new NodeTurns(3);
+  const turns = new NodeTurns(() => 3);
   const files = [await turns.take(a, waits()), await turns.take(a, waits())];
   let isBegun = false;
   const third = turns.take(a, waits()).then((end) => {
@@ -64,4 +64,15 @@ it('leaves a turn to those who do not wait', async () => {
   expect(isBegun).toBe(false);
   files[0]?.();
   (await third)();
+});
+
+it('asks with each turn how many there may be', async () => {
+  const [a] = nodes('a');
+  if (a === undefined) throw new Error('no node');
+  let perNode = 1;
+  const turns = new NodeTurns(() => perNode);
+  await turns.take(a, refused);
+  await expect(turns.take(a, refused)).rejects.toMatchObject({ code: 'overloaded' });
+  perNode = 2;
+  await expect(turns.take(a, refused)).resolves.toBeTypeOf('function');
 });

@@ -11,10 +11,11 @@ const maxWaiting = 256;
 
 /** How many operations a node runs at once, and who comes next. */
 export class NodeTurns {
-  readonly #perNode: number;
+  readonly #perNode: () => number;
   readonly #lines = new Map<string, NodeLine>();
 
-  constructor(perNode: number) {
+  /** How many it may be is asked with each turn. */
+  constructor(perNode: () => number) {
     this.#perNode = perNode;
   }
 
@@ -27,7 +28,7 @@ export class NodeTurns {
     const { nodeId } = node.identity;
     const line = this.#lines.get(nodeId) ?? { running: 0, waiting: new Set() };
     this.#lines.set(nodeId, line);
-    if (line.running >= (wish.waits ? this.#forWaiting : this.#perNode)) {
+    if (line.running >= (wish.waits ? this.#forWaiting : this.#perNode())) {
       if (!wish.waits || line.waiting.size >= maxWaiting) throw tooMany(node, line);
       await inLine(line, wish.signal);
     } else {
@@ -37,7 +38,7 @@ export class NodeTurns {
   }
 
   get #forWaiting(): number {
-    return Math.max(1, this.#perNode - 1);
+    return Math.max(1, this.#perNode() - 1);
   }
 
   #end(nodeId: string, line: NodeLine): void {

@@ -31,7 +31,7 @@ export class OperationRunner {
   /** Whether a blob is there is answered at once, whatever else takes long. */
   readonly #looks: NodeTurns;
 
-  constructor(perNode: number) {
+  constructor(perNode: () => number) {
     this.#turns = new NodeTurns(perNode);
     this.#looks = new NodeTurns(perNode);
   }

@@ -13,7 +13,7 @@ const vllm = { kind: 'vllm', dialect: 'openai' } as const;
 function setUp(nodes: readonly ScriptedNode[], aliases: Record<string, string[]> = {}) {
   const { registry, links } = scriptedCluster(nodes);
   const cluster = { registry, aliases: () => new Map(Object.entries(aliases)) };
-  return { cluster, links, runner: new OperationRunner(4), signal: new AbortController().signal };
+  return { cluster, links, runner: new OperationRunner(() => 4), signal: new AbortController().signal };
 }
 
 const bodiesOf = (link: { readonly requests: readonly { readonly bodyJson: string }[] } | undefined) =>
@@ -220,7 +220,7 @@ describe('OperationRunner', () => {
     const { cluster, signal } = setUp([{ name: 'a', models: [tiny], script: waiting }]);
     const [engine] = pullTarget('tiny', 'best', cluster).engines;
     if (engine === undefined) throw new Error('no engine');
-    const runner = new OperationRunner(1);
+    const runner = new OperationRunner(() => 1);
     const operation = { name: 'show', body: {} } as const;
     const first = runner.runWhole(engine, operation, signal);
     await expect(runner.runWhole(engine, operation, signal)).rejects.toMatchObject({ code: 'overloaded' });
@@ -233,7 +233,9 @@ describe('OperationRunner', () => {
     const { cluster, signal } = setUp([{ name: 'a', models: [tiny], script: async function* () {} }]);
     const [engine] = pullTarget('tiny', 'best', cluster).engines;
     if (engine === undefined) throw new Error('no engine');
-    await expect(new OperationRunner(1).runWhole(engine, { name: 'show', body: {} }, signal)).rejects.toMatchObject({
+    await expect(
+      new OperationRunner(() => 1).runWhole(engine, { name: 'show', body: {} }, signal),
+    ).rejects.toMatchObject({
       code: 'engine-unreachable',
     });
   });
