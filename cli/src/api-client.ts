@@ -9,11 +9,14 @@ type Problem = 'unreachable' | 'silent' | 'foreign' | 'refused' | 'broken';
 /** The orchestrator said no, or could not be reached; the message is fit to be shown as it is. */
 export class ApiError extends Error {
   readonly problem: Problem;
+  /** Of HTTP, where Waggle refused. */
+  readonly status: number | undefined;
 
-  constructor(problem: Problem, message: string, cause?: unknown) {
+  constructor(problem: Problem, message: string, { cause, status }: { cause?: unknown; status?: number } = {}) {
     super(message, { cause });
     this.name = 'ApiError';
     this.problem = problem;
+    this.status = status;
   }
 }
 
@@ -21,7 +24,7 @@ export class ApiError extends Error {
 type Shape = Readonly<Record<string, 'string' | 'number' | 'object' | 'array'>>;
 
 interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
@@ -59,17 +62,28 @@ export class ApiClient {
   }
 
   /** Sends JSON and gives the answer's lines as they come; a line with an `error` throws. */
-  async *lines(path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<Record<string, unknown>> {
+  lines(path: string, body: unknown, signal?: AbortSignal): AsyncGenerator<Record<string, unknown>> {
+    return this.#lines({ method: 'POST', path, body, signal });
+  }
+
+  /** Sends JSON and gives the last line of the answer, however long that takes; undefined where the answer is empty. */
+  async ask(method: 'POST' | 'DELETE', path: string, body: unknown): Promise<Record<string, unknown> | undefined> {
+    let last: Record<string, unknown> | undefined;
+    for await (const line of this.#lines({ method, path, body })) last = line;
+    return last;
+  }
+
+  async *#lines(call: Call): AsyncGenerator<Record<string, unknown>> {
     try {
-      for await (const line of splitLines(await this.#send({ method: 'POST', path, body, signal }))) {
+      for await (const line of splitLines(await this.#send(call))) {
         const parsed = parse(line);
         if (!isRecord(parsed)) throw this.#foreign('its answer is no JSON');
         if (typeof parsed['error'] === 'string') throw new ApiError('refused', parsed['error']);
         yield parsed;
       }
     } catch (thrown) {
-      if (thrown instanceof ApiError || signal?.aborted === true) throw thrown;
-      throw new ApiError('broken', `Waggle at ${this.url} broke off its answer`, thrown);
+      if (thrown instanceof ApiError || call.signal?.aborted === true) throw thrown;
+      throw new ApiError('broken', `Waggle at ${this.url} broke off its answer`, { cause: thrown });
     }
   }
 
@@ -82,10 +96,10 @@ export class ApiClient {
         throw new ApiError(
           'silent',
           `nothing came from ${this.url} within ${this.#timeoutMs / 1000} s; say where Waggle is with --url`,
-          thrown,
+          { cause: thrown },
         );
       if (thrown instanceof ApiError) throw thrown;
-      throw new ApiError('broken', `Waggle at ${this.url} broke off its answer`, thrown);
+      throw new ApiError('broken', `Waggle at ${this.url} broke off its answer`, { cause: thrown });
     }
   }
 
@@ -99,7 +113,7 @@ export class ApiClient {
       throw new ApiError(
         'unreachable',
         `no Waggle answers at ${this.url}; start it with \`npm start\`, or name another with --url`,
-        cause,
+        { cause },
       );
     }
     const { statusCode = 0, headers } = response;
@@ -112,7 +126,7 @@ export class ApiClient {
     const date = Date.parse(headers.date ?? '');
     if (!Number.isNaN(date)) this.#clockSkewMs = Date.now() - date;
     if (statusCode < 200 || statusCode > 299)
-      throw new ApiError('refused', toMessage(statusCode, await readText(response)));
+      throw new ApiError('refused', toMessage(statusCode, await readText(response)), { status: statusCode });
     return response;
   }
 

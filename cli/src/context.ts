@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { defaultDataFolder, findHomeFolder, resolvePath } from '@waggle/shared/data-folder/data-location.ts';
+import {
+  defaultDataFolder,
+  findHomeFolder,
+  resolvePath,
+  type Surroundings,
+} from '@waggle/shared/data-folder/data-location.ts';
 import { type Environment, readVariable } from '@waggle/shared/process/variables.ts';
 import type { Command } from 'commander';
 import { ApiClient, ApiError } from './api-client.ts';
@@ -20,16 +25,30 @@ export interface Context {
 }
 
 export function toContext(command: Command): Context {
-  // What stands nearest to the command wins over what stands before it.
-  const options: GlobalOptions = { ...command.parent?.opts(), ...command.opts() };
+  const options = optionsOf(command);
+  return { environment: process.env, client: createClient(options), output: toOutput(command) };
+}
+
+/** Where a command prints that talks to nobody. */
+export function toOutput(command: Command): Output {
+  return createOutput(optionsOf(command).json === true);
+}
+
+export function createClient(options: Pick<GlobalOptions, 'url' | 'token'>, timeoutMs?: number): ApiClient {
   const url = toUrl(options.url ?? (process.env['WAGGLE_URL'] || 'http://127.0.0.1:3001'));
   const token = options.token ?? (process.env['WAGGLE_ADMIN_TOKEN'] || undefined);
-  return {
-    environment: process.env,
-    // The token of this machine opens this machine only: another one must not get to see it.
-    client: new ApiClient(url, token ?? (isLoopback(url) ? readAdminToken() : undefined)),
-    output: createOutput(options.json === true),
-  };
+  // The token of this machine opens this machine only: another one must not get to see it.
+  return new ApiClient(url, token ?? (isLoopback(url) ? readAdminToken() : undefined), timeoutMs);
+}
+
+/** This process's user and machine. */
+export function findSurroundings(): Surroundings {
+  return { environment: process.env, homeFolder: findHomeFolder(), platform: process.platform };
+}
+
+/** What stands nearest to the command wins over what stands before it. */
+function optionsOf(command: Command): GlobalOptions {
+  return { ...(command.parent === null ? {} : optionsOf(command.parent)), ...command.opts() };
 }
 
 function toUrl(text: string): URL {
@@ -45,9 +64,8 @@ function isLoopback({ hostname }: URL): boolean {
 
 /** The token of an orchestrator of this user on this machine, where there is one. */
 function readAdminToken(): string | undefined {
-  const { env: environment, platform } = process;
-  const surroundings = { environment, homeFolder: findHomeFolder(), platform };
-  const chosen = readVariable(environment, 'WAGGLE_DATA');
+  const surroundings = findSurroundings();
+  const chosen = readVariable(surroundings.environment, 'WAGGLE_DATA');
   const folder =
     chosen === undefined ? defaultDataFolder(surroundings) : resolvePath(chosen, process.cwd(), surroundings);
   if (folder === undefined) return undefined;

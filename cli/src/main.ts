@@ -1,12 +1,18 @@
+import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { ApiError } from './api-client.ts';
 import { addChat } from './commands/chat.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addConfig } from './commands/config.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addInit } from './commands/init.ts';
 import { addModels } from './commands/models.ts';
 import { addPrograms } from './commands/programs.ts';
 import { addPull } from './commands/pull.ts';
 import { addRequests } from './commands/requests.ts';
+import { addResidency } from './commands/residency.ts';
+import { addRun } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
 import { createOutput } from './output.ts';
 
@@ -30,21 +36,27 @@ In a clone waggle is: npm run waggle --
 Examples:
   waggle up                                    run the orchestrator here
   waggle join server:50051 --token TOKEN       make this machine a node of it
-  waggle pull qwen3:4b                         get a model
-  waggle chat qwen3:4b "Why is the sky blue?"  ask it
+  waggle run qwen3:4b                          talk to a model, which is fetched where it is missing
+  waggle chat qwen3:4b "Why is the sky blue?"  ask one that is there
   waggle status --url server:3001              look at a cluster from elsewhere
   waggle doctor                                find out what is wrong
 `,
   );
 
-for (const add of [addPrograms, addStatus, addModels, addPull, addChat, addRequests, addDoctor]) add(program);
-for (const command of program.commands) {
-  if (command.name() === 'up' || command.name() === 'join') continue;
+/** They talk to an orchestrator. */
+const remote = [addStatus, addModels, addPull, addRun, addChat, addResidency, addRequests, addDoctor];
+/** They do not. */
+const local = [addConfig, addInit, addCompletion];
+
+addPrograms(program);
+const before = program.commands.length;
+for (const add of remote) add(program);
+for (const command of program.commands.slice(before))
   command
     .option('--json', 'print JSON')
     .option('--url <url>', 'orchestrator to talk to')
     .option('--token <token>', 'admin token');
-}
+for (const add of local) add(program);
 
 // Whoever reads has seen enough (`| head`).
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -55,7 +67,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (thrown) {
-  if (!(thrown instanceof ApiError)) throw thrown;
+  if (!(thrown instanceof ApiError || thrown instanceof UsageError)) throw thrown;
   output.fail(thrown.message);
   process.exitCode = 1;
 }

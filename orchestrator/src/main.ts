@@ -27,7 +27,8 @@ try {
   const inputs = processInputs();
   const outcome = readConfig(inputs);
   if (outcome.kind === 'run') await run(outcome.config, inputs);
-  else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${version}\n`);
+  else process.stdout.write(outcome.kind === 'version' ? `${version}\n` : outcome.text);
+  if (outcome.kind === 'check' && !outcome.isValid) process.exitCode = 1;
 } catch (thrown) {
   // What a person can mend gets one sentence and no stack.
   if (!(thrown instanceof UsageError)) throw thrown;

@@ -98,11 +98,14 @@ describe('waggle', () => {
   });
 
   it('--help has examples for each command', async () => {
-    for (const command of ['up', 'join', 'status', 'models', 'pull', 'chat', 'requests', 'doctor']) {
+    const { stdout: list } = await cli('--help');
+    expect(list).toContain('Examples:');
+    const names = [...list.matchAll(/^ {2}([a-z]+)(?:\|[a-z]+)?(?: \S+)* {2,}/gm)].map(([, name = '']) => name);
+    expect(names).toEqual(expect.arrayContaining(['up', 'join', 'run', 'rm', 'load', 'unload', 'config', 'init']));
+    for (const command of names.filter((name) => name !== 'help' && name !== 'waggle')) {
       const { code, stdout } = await cli(command, '--help');
-      expect([code, stdout.includes('Examples:')]).toEqual([0, true]);
+      expect([command, code, stdout.includes('Examples:')]).toEqual([command, 0, true]);
     }
-    expect((await cli('--help')).stdout).toContain('Examples:');
   });
 });
 

@@ -16,6 +16,8 @@ interface RunOptions {
   /** What is piped into it. */
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder it is started in; the repository unless told. */
+  readonly folder?: string;
   /** Closes its stdout after the first of it, as `head` does; `stdout` is empty then. */
   readonly stopReading?: boolean;
 }
@@ -24,7 +26,7 @@ interface RunOptions {
 export async function runCli(url: string, args: readonly string[], options: RunOptions = {}): Promise<CliResult> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [path.join(root, 'cli/src/main.ts'), ...args], {
-    cwd: root,
+    cwd: options.folder ?? root,
     env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1', ...options.env },
   });
   child.stdin.end(options.input ?? '');
@@ -47,14 +49,15 @@ export class CliTerminal implements Disposable {
   readonly #child: ChildProcessWithoutNullStreams;
   #shown = '';
 
-  constructor(url: string, args: readonly string[]) {
+  constructor(url: string, args: readonly string[], { env, folder }: Pick<RunOptions, 'env' | 'folder'> = {}) {
     const { PATH = '', HOME = '' } = process.env;
     const command = [process.execPath, path.join(root, 'cli/src/main.ts'), ...args]
       .map((part) => `'${part}'`)
       .join(' ');
     // Without a shell in between, which would take Ctrl-C for its own.
     this.#child = spawn(script, ['--quiet', '--flush', '--return', '--command', `exec ${command}`, '/dev/null'], {
-      env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1', TERM: 'dumb' },
+      cwd: folder ?? root,
+      env: { PATH, HOME, WAGGLE_URL: url, NO_COLOR: '1', TERM: 'dumb', ...env },
     });
     this.#child.stdout.on('data', (bytes: Buffer) => {
       this.#shown += bytes.toString('latin1');

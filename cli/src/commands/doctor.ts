@@ -54,7 +54,7 @@ export function addDoctor(program: Command): void {
     });
 }
 
-function toLine({ check, level, found, mend }: Finding): string {
+export function toLine({ check, level, found, mend }: Finding): string {
   const mark = { ok: styleText('green', '✓'), warn: styleText('yellow', '!'), bad: styleText('red', '✗') }[level];
   return `${mark} ${check.padEnd(14)} ${found}${mend === undefined ? '' : `\n  ${' '.repeat(14)} ${mend}`}`;
 }

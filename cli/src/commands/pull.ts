@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import type { ApiClient } from '../api-client.ts';
 import { toContext } from '../context.ts';
-import { toSize } from '../output.ts';
+import { type Output, toSize } from '../output.ts';
 
 export function addPull(program: Command): void {
   program
@@ -14,14 +15,23 @@ export function addPull(program: Command): void {
     )
     .action(async (model: string, options: { node?: string }, command: Command) => {
       const { client, output } = toContext(command);
-      const query = options.node === undefined ? '' : `?node=${encodeURIComponent(options.node)}`;
-      for await (const line of client.lines(`/api/pull${query}`, { model })) {
-        if (output.json) output.data(line);
-        else output.progress(toProgress(line));
-      }
-      output.settle();
+      await pullModel(client, output, { model, ...options });
       if (!output.json) output.print(`${model} is there`);
     });
+}
+
+/** Resolves when the model is there; shows how far it is. */
+export async function pullModel(
+  client: ApiClient,
+  output: Output,
+  { model, node }: { readonly model: string; readonly node?: string },
+): Promise<void> {
+  const query = node === undefined ? '' : `?node=${encodeURIComponent(node)}`;
+  for await (const line of client.lines(`/api/pull${query}`, { model })) {
+    if (output.json) output.data(line);
+    else output.progress(toProgress(line));
+  }
+  output.settle();
 }
 
 function toProgress(line: Record<string, unknown>): string {

@@ -32,6 +32,8 @@ const FLAGS: readonly Flag[] = [
     help: 'error, warn, info or debug (info)',
   },
   { name: 'config', value: 'FILE', help: 'configuration file (./config.yaml)' },
+  { name: 'check-config', help: 'say what is wrong with the configuration, or what it means, and end' },
+  { name: 'json', help: 'with --check-config: as JSON' },
   { name: 'help', short: 'h', help: 'show this text' },
   { name: 'version', short: 'v', help: 'show the version' },
 ];
@@ -46,7 +48,13 @@ export interface FlagValue {
 export type FlagResult =
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'refused'; readonly problem: ConfigProblem }
-  | { readonly kind: 'run'; readonly configFile: string | undefined; readonly values: readonly FlagValue[] };
+  | ({ readonly kind: 'run' } & RunFlags)
+  | ({ readonly kind: 'check'; readonly asJson: boolean } & RunFlags);
+
+interface RunFlags {
+  readonly configFile: string | undefined;
+  readonly values: readonly FlagValue[];
+}
 
 /** Reads the arguments behind the program's name. Of a repeated flag the last one counts. */
 export function parseFlags(argv: readonly string[]): FlagResult {
@@ -64,6 +72,7 @@ export function parseFlags(argv: readonly string[]): FlagResult {
   });
   const values: FlagValue[] = [];
   let configFile: string | undefined;
+  const asked = new Set<string>();
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') return refusePositional(token.value);
@@ -74,6 +83,7 @@ export function parseFlags(argv: readonly string[]): FlagResult {
     if (flag.value === undefined) {
       if (value !== undefined) return refuse(rawName, 'takes no value', 'the flag alone');
       if (flag.sets?.to !== undefined) values.push({ flag: rawName, path: flag.sets.path, value: flag.sets.to });
+      asked.add(flag.name);
       continue;
     }
     if (value === undefined || value === '' || (!token.inlineValue && value.startsWith('--'))) {
@@ -82,6 +92,9 @@ export function parseFlags(argv: readonly string[]): FlagResult {
     if (flag.sets === undefined) configFile = value;
     else values.push({ flag: rawName, path: flag.sets.path, value });
   }
+  const asJson = asked.has('json');
+  if (asked.has('check-config')) return { kind: 'check', asJson, configFile, values };
+  if (asJson) return refuse('--json', 'goes with --check-config', '--check-config --json');
   return { kind: 'run', configFile, values };
 }
 
@@ -130,6 +143,7 @@ export function helpText(): string {
     '  npm start -- --lan                  let agents on other machines join',
     '  npm start -- --host 0.0.0.0         let clients on other machines in',
     '  npm start -- --config lab.yaml --log-level debug',
+    '  npm start -- --check-config         say what the configuration means, and end',
     '',
     'Flags beat environment variables (WAGGLE_PORT=4000), these beat the file; config.yaml.example has every key.',
     '',

@@ -2,12 +2,15 @@ import { compareConfigs, withLive } from './compare-configs.ts';
 import { compileConfig, compileSettings } from './compile.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { ConfigError } from './config-error.ts';
+import { type ConfigReport, describeConfig, describeRefusal, showReport } from './describe-config.ts';
 import { helpText, parseFlags } from './flags.ts';
 import { type ConfigInputs, loadConfig } from './load.ts';
 
 export type ConfigOutcome =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
+  /** What was found out about the configuration, as text. */
+  | { readonly kind: 'check'; readonly text: string; readonly isValid: boolean }
   | { readonly kind: 'run'; readonly config: CompiledConfig };
 
 /**
@@ -24,8 +27,22 @@ export function readConfig(inputs: ConfigInputs): ConfigOutcome {
       return { kind: 'version' };
     case 'refused':
       throw new ConfigError(flags.problem);
+    case 'check': {
+      const report = checkConfig(inputs, flags);
+      const text = flags.asJson ? `${JSON.stringify(report)}\n` : showReport(report);
+      return { kind: 'check', text, isValid: report.valid };
+    }
     case 'run':
       return { kind: 'run', config: compileConfig(loadConfig(inputs, flags)) };
+  }
+}
+
+function checkConfig(inputs: ConfigInputs, flags: Parameters<typeof loadConfig>[1]): ConfigReport {
+  try {
+    return describeConfig(compileConfig(loadConfig(inputs, flags)));
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    return describeRefusal(thrown);
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDurationMs, parseSizeBytes } from './units.ts';
+import { parseDurationMs, parseSizeBytes, showDuration, showSize } from './units.ts';
 
 test.each([
   [30, 30_000],
@@ -56,3 +56,14 @@ test.each(['', 'MiB', '64M', '64 mebibytes', '-1', '1.5', -1, 1.5, Number.POSITI
     expect(parseSizeBytes(written)).toBeUndefined();
   },
 );
+
+test.each(['0s', '500ms', '30s', '1m30s', '10m', '1h', '1d', '1d1h1m1s1ms'])(
+  '%s is shown as it was written',
+  (text) => {
+    expect(showDuration(parseDurationMs(text) ?? Number.NaN)).toBe(text);
+  },
+);
+
+test.each(['0', '1', '64MiB', '1GB', '16KiB', '1TiB', '65537'])('%s bytes are shown as they were written', (text) => {
+  expect(showSize(parseSizeBytes(text) ?? Number.NaN)).toBe(text);
+});

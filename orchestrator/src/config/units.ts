@@ -47,6 +47,27 @@ export function parseSizeBytes(value: number | string): number | undefined {
   return wholeOrUndefined(Number(amount) * (BYTES_PER_UNIT[unit.toLowerCase()] ?? Number.NaN));
 }
 
+/** As one would write it: `1h30m`, `500ms`, `forever`. */
+export function showDuration(ms: number): string {
+  if (ms === Number.POSITIVE_INFINITY) return 'forever';
+  let rest = ms;
+  let text = '';
+  for (const [unit, length] of Object.entries(MS_PER_UNIT).toReversed()) {
+    const count = Math.floor(rest / length);
+    rest -= count * length;
+    if (count > 0) text += `${count}${unit}`;
+  }
+  return text || '0s';
+}
+
+/** As one would write it: `64MiB`, or the bytes where no unit fits. */
+export function showSize(bytes: number): string {
+  const unit = ['TiB', 'GiB', 'MiB', 'KiB', 'TB', 'GB', 'MB', 'kB'].find(
+    (each) => bytes > 0 && bytes % (BYTES_PER_UNIT[each.toLowerCase()] ?? Number.NaN) === 0,
+  );
+  return unit === undefined ? String(bytes) : `${bytes / (BYTES_PER_UNIT[unit.toLowerCase()] ?? 1)}${unit}`;
+}
+
 function secondsToMs(seconds: number): number | undefined {
   return seconds >= 0 ? wholeOrUndefined(seconds * 1_000) : undefined;
 }

@@ -31,7 +31,8 @@ function readSecret(file: string): string | undefined {
   }
 }
 
-function writeSecret(file: string, text: string): void {
+/** The whole of it or nothing, for this user alone. @throws the file system's error */
+export function writeSecret(file: string, text: string): void {
   const unfinished = `${file}.new`;
   rmSync(unfinished, { force: true });
   const handle = openSync(unfinished, 'wx', 0o600);
