@@ -384,8 +384,8 @@ describe('both together', () => {
       status_code: 400,
       message: expect.stringContaining('context'),
     });
-    const several = clients.openai.chat.completions.create({ model: 'ollama-words', messages, n: 2 });
-    await expect(several).rejects.toThrow(BadRequestError);
-    await expect(several).rejects.toThrow(/\bn\b/);
+    const biased = clients.openai.chat.completions.create({ model: 'ollama-words', messages, logit_bias: { 5: 1 } });
+    await expect(biased).rejects.toThrow(BadRequestError);
+    await expect(biased).rejects.toThrow('logit_bias');
   });
 });

@@ -89,7 +89,7 @@ export const v1Calls: readonly WireCall[] = [
   v1Chat('v1 chat seed beyond 64 bits', { model: 'voice', messages: hello, seed: 10_000_000_000_000_000_000 }),
   v1Chat('v1 chat lost functions', { model: 'voice', messages: hello, functions: [{ name: 'f' }], ...steady }),
   v1Chat('v1 chat lost search', { model: 'voice', messages: hello, web_search_options: {}, ...steady }),
-  v1Chat('v1 chat lost answers', { model: 'voice', messages: hello, n: 2, ...steady }),
+  v1Chat('v1 chat of several answers', { model: 'voice', messages: hello, n: 2, ...steady }),
   v1Chat('v1 chat lost tool_choice', {
     model: 'voice',
     messages: hello,

@@ -9,6 +9,7 @@ import { RecordKeeper } from './record-keeper.ts';
 import { RequestLog } from './request-log.ts';
 import type { RequestRecord } from './request-record.ts';
 import { type Aliases, type ResolvedModel, resolveModel } from './resolve-model.ts';
+import { splitAnswers } from './several-answers.ts';
 
 /** Agents need a moment to come back after a restart: while some are missing, an unknown model is waited for this long. */
 const settlingMs = 5_000;
@@ -63,7 +64,26 @@ export class ClusterInference implements Inference {
         [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, split, () => takeParts(record, parts)),
       };
     }
-    return launch(this.#deps, request, resolved, record, signal);
+    const isOne = request.facts.inputs === 1 || this.#isNative(resolved);
+    const several = isOne ? undefined : splitAnswers(request, launchPart, signal);
+    if (several === undefined) return launch(this.#deps, request, resolved, record, signal);
+    const learn = () => {
+      takeParts(record, parts);
+      const usage = several.usage();
+      if (usage !== undefined) record.usage = usage;
+    };
+    return { record, [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, several.batches, learn) };
+  }
+
+  /** Every place of the model takes a request of OpenAI's API as it is, for several answers, too. */
+  #isNative({ targets, onlyNode }: ResolvedModel): boolean {
+    return targets.every((target) =>
+      this.#registry
+        .places(target)
+        .every(
+          ({ engine }) => engine.report.dialect === 'openai' || (onlyNode ?? engine.node.name) !== engine.node.name,
+        ),
+    );
   }
 
   /** Waits for the model to appear while the cluster comes together. */

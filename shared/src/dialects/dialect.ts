@@ -152,6 +152,8 @@ export interface AnswerEncoderOptions {
   readonly stream: boolean;
   /** OpenAI embeddings: form of the vectors, `float` unless told. */
   readonly encoding?: 'float' | 'base64';
+  /** One of several answers to a client of OpenAI's API: its index. What ends the stream is left to whoever joins them. */
+  readonly choice?: number;
   /** Milliseconds since 1970, for Ollama's time of each line; the machine's clock unless told. */
   readonly now?: () => number;
 }

@@ -22,7 +22,7 @@ export interface RequestFacts {
   readonly startOptions?: StartOptions;
   /** The client's keep_alive in seconds; negative: for ever. */
   readonly keepAliveSeconds?: number;
-  /** Texts to embed; 1 for everything else. */
+  /** Texts to embed, or answers wanted: OpenAI's `n` for each of its prompts; 1 for everything else. */
   readonly inputs: number;
   /** A streaming OpenAI client asked for the usage chunk. */
   readonly includeUsage: boolean;

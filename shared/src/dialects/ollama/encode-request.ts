@@ -20,8 +20,8 @@ import { withoutAbsent } from '../without-absent.ts';
  * and top_p 1 where nothing is said, a message of several parts as several messages. Different on purpose: too long a prompt is
  * refused (`truncate: false`) instead of cut, and the role `developer` is `system`, which templates know.
  *
- * Ollama cannot be made to call a tool (`tool_choice` required or by name), to give several answers (`n`), to weigh tokens
- * (`logit_bias`) or to repeat the prompt (`echo`): that is refused. To call one tool at a time (`parallel_tool_calls: false`) is a
+ * Ollama cannot be made to call a tool (`tool_choice` required or by name), to give several answers at once (`n`; the
+ * orchestrator asks for each by itself), to weigh tokens (`logit_bias`) or to repeat the prompt (`echo`): that is refused. To call one tool at a time (`parallel_tool_calls: false`) is a
  * wish that clients send with every request; it is let go, as Ollama's own `/v1` does. `strict` of tools and schemas is a promise
  * Ollama keeps for schemas and does not make for tools; it is not sent either.
  */

@@ -5,11 +5,9 @@ import type { ToolCall } from '../../chat/generation-request.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import type { AnswerEncoder, AnswerEncoderOptions } from '../dialect.ts';
 import { writeLogprobs } from '../logprobs.ts';
-import { encodeUsage, finishReasons, objectHead } from './answer-parts.ts';
+import { encodeStreamEnd, encodeUsage, finishReasons, objectHead, streamHead } from './answer-parts.ts';
 import { createCompletionEncoder } from './completion-encoder.ts';
 import { encodeVector } from './vector-base64.ts';
-
-const done = 'data: [DONE]\n\n';
 
 /** Writes events as OpenAI does. The id and the time are the same in all chunks of an answer. */
 export function createAnswerEncoder(endpoint: EndpointName, options: AnswerEncoderOptions): AnswerEncoder {
@@ -23,12 +21,13 @@ export function createAnswerEncoder(endpoint: EndpointName, options: AnswerEncod
  */
 function createChatEncoder(options: AnswerEncoderOptions): AnswerEncoder {
   const id = `chatcmpl-${options.requestId}`;
-  const head = `data: ${objectHead('chat.completion.chunk', id, options)},"choices":[`;
+  const head = streamHead('openai.chat', options);
+  const index = options.choice ?? 0;
   const tail = options.includeUsage ? '],"usage":null}\n\n' : ']}\n\n';
   let isBegun = false;
 
   function chunk(delta: string, rest: string): string {
-    return `${head}{"index":0,"delta":{${delta}},${rest}}${tail}`;
+    return `${head}{"index":${index},"delta":{${delta}},${rest}}${tail}`;
   }
 
   function deltaChunk(delta: string, rest = '"finish_reason":null'): string {
@@ -53,8 +52,8 @@ function createChatEncoder(options: AnswerEncoderOptions): AnswerEncoder {
       case 'response-end': {
         const opening = isBegun ? '' : deltaChunk('"content":""');
         const finish = chunk('', `"finish_reason":"${finishReasons[event.finishReason]}"`);
-        const usage = options.includeUsage ? `${head}],"usage":${encodeUsage(event.usage)}}\n\n` : '';
-        return `${opening}${finish}${usage}${done}`;
+        const end = options.choice === undefined ? encodeStreamEnd(head, event.usage, options) : '';
+        return `${opening}${finish}${end}`;
       }
       case 'embeddings':
         throw new ClusterError('internal', 'embeddings are not streamed');
@@ -70,7 +69,7 @@ function createChatEncoder(options: AnswerEncoderOptions): AnswerEncoder {
       if (toolCalls.length > 0) {
         message += `,"tool_calls":[${toolCalls.map((call) => encodeToolCall(call, options.requestId, false)).join(',')}]`;
       }
-      const choice = `{"index":0,"message":{${message}},"logprobs":${encodeLogprobs(logprobs)},"finish_reason":"${finishReasons[end.finishReason]}"}`;
+      const choice = `{"index":${index},"message":{${message}},"logprobs":${encodeLogprobs(logprobs)},"finish_reason":"${finishReasons[end.finishReason]}"}`;
       const body = `${objectHead('chat.completion', id, options)},"choices":[${choice}],"usage":${encodeUsage(end.usage)}}\n`;
       return Buffer.from(body);
     },

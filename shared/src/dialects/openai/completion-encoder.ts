@@ -3,7 +3,7 @@ import { foldEvents } from '../../chat/fold.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import type { AnswerEncoder, AnswerEncoderOptions } from '../dialect.ts';
 import { writeListedLogprobs } from '../logprobs.ts';
-import { encodeUsage, finishReasons, objectHead } from './answer-parts.ts';
+import { encodeStreamEnd, encodeUsage, finishReasons, objectHead, streamHead } from './answer-parts.ts';
 
 /**
  * Completions have no place for thinking and tool calls. Thinking is added under `reasoning`, as chat has it; a call cannot come,
@@ -11,9 +11,15 @@ import { encodeUsage, finishReasons, objectHead } from './answer-parts.ts';
  */
 export function createCompletionEncoder(options: AnswerEncoderOptions): AnswerEncoder {
   const id = `cmpl-${options.requestId}`;
-  const head = `data: ${objectHead('text_completion', id, options)},"choices":[`;
+  const head = streamHead('openai.completions', options);
+  const index = options.choice ?? 0;
   const tail = options.includeUsage ? '],"usage":null}\n\n' : ']}\n\n';
   let textLength = 0;
+
+  function choice(text: string, logprobs: string, finishReason: string, thinking = ''): string {
+    const reasoning = thinking === '' ? '' : `,"reasoning":${JSON.stringify(thinking)}`;
+    return `{"text":${text},"index":${index},"logprobs":${logprobs},"finish_reason":${finishReason}${reasoning}}`;
+  }
 
   function encodeEvent(event: ChatEvent): string {
     switch (event.type) {
@@ -29,8 +35,7 @@ export function createCompletionEncoder(options: AnswerEncoderOptions): AnswerEn
         return '';
       case 'response-end': {
         const finish = `${head}${choice('""', 'null', `"${finishReasons[event.finishReason]}"`)}${tail}`;
-        const usage = options.includeUsage ? `${head}],"usage":${encodeUsage(event.usage)}}\n\n` : '';
-        return `${finish}${usage}data: [DONE]\n\n`;
+        return options.choice === undefined ? finish + encodeStreamEnd(head, event.usage, options) : finish;
       }
       case 'embeddings':
         throw new ClusterError('internal', 'embeddings are not streamed');
@@ -47,11 +52,6 @@ export function createCompletionEncoder(options: AnswerEncoderOptions): AnswerEn
       return Buffer.from(body);
     },
   };
-}
-
-function choice(text: string, logprobs: string, finishReason: string, thinking = ''): string {
-  const reasoning = thinking === '' ? '' : `,"reasoning":${JSON.stringify(thinking)}`;
-  return `{"text":${text},"index":0,"logprobs":${logprobs},"finish_reason":${finishReason}${reasoning}}`;
 }
 
 function encodeLogprobs(logprobs: readonly TokenLogprob[] | undefined, offset: number): string {

@@ -61,7 +61,7 @@ function inspectChat(body: JsonObject): RequestFacts {
     needs,
     promptTokens: toTokens(characters) + prompt.images * imageTokens,
     maxTokens: positive(body['max_completion_tokens']) ?? positive(body['max_tokens']),
-    inputs: 1,
+    inputs: countAnswers(body),
   });
 }
 
@@ -128,7 +128,7 @@ function inspectCompletion(body: JsonObject): RequestFacts {
     needs: isFilled(suffix) ? ['completion', 'insert'] : ['completion'],
     promptTokens: tokens + (typeof suffix === 'string' ? toTokens(suffix.length) : 0),
     maxTokens: positive(body['max_tokens']),
-    inputs: 1,
+    inputs: countAnswers(body) * countPrompts(body['prompt']),
   });
 }
 
@@ -138,6 +138,16 @@ function measurePrompt(prompt: unknown): number {
   if (typeof prompt === 'string') return toTokens(prompt.length);
   if (!Array.isArray(prompt)) throw wrongType(prompt, 'CompletionRequest.prompt', 'string');
   return countListed(prompt);
+}
+
+/** A list of tokens is one prompt. */
+function countPrompts(prompt: unknown): number {
+  return Array.isArray(prompt) && prompt.length > 1 && typeof prompt[0] !== 'number' ? prompt.length : 1;
+}
+
+/** What is no number of answers is left to whoever is asked for them. */
+function countAnswers({ n }: JsonObject): number {
+  return typeof n === 'number' && Number.isInteger(n) && n > 1 ? n : 1;
 }
 
 function countListed(list: readonly unknown[]): number {
