@@ -13,7 +13,8 @@ export interface RequestFilter {
  * forty objects, which the garbage collector would have to copy for each request because they outlive it.
  */
 export class RequestLog {
-  readonly #running = new Map<string, RequestRecord>();
+  /** In the order they came. A Map that is added to and deleted from for ever would leave its tables behind, which hold what was in them. */
+  readonly #running: RequestRecord[] = [];
   readonly #ended: string[];
   #next = 0;
   /** Totals since the start. */
@@ -26,11 +27,11 @@ export class RequestLog {
 
   begin(record: RequestRecord): void {
     this.totals.requests++;
-    this.#running.set(record.requestId, record);
+    this.#running.push(record);
   }
 
   end(record: RequestRecord): void {
-    if (this.#running.get(record.requestId) === record) this.#running.delete(record.requestId);
+    takeOut(this.#running, record);
     if (this.#ended.length > 0) {
       this.#ended[this.#next] = JSON.stringify(toKeptRecord(record));
       this.#next = (this.#next + 1) % this.#ended.length;
@@ -42,7 +43,7 @@ export class RequestLog {
   }
 
   get(requestId: string): RequestRecord | undefined {
-    const running = this.#running.get(requestId);
+    const running = this.#running.findLast((record) => record.requestId === requestId);
     if (running !== undefined) return running;
     for (const text of this.#newestFirst()) {
       // Parsing is dear, and there may be thousands.
@@ -59,7 +60,7 @@ export class RequestLog {
       (filter.state === undefined || state === filter.state) &&
       (filter.model === undefined || model === filter.model) &&
       (filter.node === undefined || node === filter.node);
-    for (const record of [...this.#running.values()].toReversed()) {
+    for (const record of this.#running.toReversed()) {
       if (found.length >= filter.limit) return found;
       if (isWanted(record)) found.push(record);
     }
@@ -79,6 +80,14 @@ export class RequestLog {
       yield text;
     }
   }
+}
+
+/** Mostly one of the first: who came first ends first. */
+function takeOut(records: RequestRecord[], record: RequestRecord): void {
+  const at = records.indexOf(record);
+  if (at === -1) return;
+  for (let next = at + 1; next < records.length; next++) records[next - 1] = records[next] ?? record;
+  records.pop();
 }
 
 function parse(text: string): RequestRecord {

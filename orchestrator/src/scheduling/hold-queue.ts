@@ -1,4 +1,5 @@
 import type { Priority } from '@waggle/shared/cluster/job.ts';
+import { notSeated, Roster, type RosterMember } from '@waggle/shared/collections/roster.ts';
 
 /** What the queue must know of a job. */
 export interface Queued {
@@ -32,12 +33,15 @@ interface Ranked {
   readonly order: number;
 }
 
-interface Entry<Job> extends Ranked {
+interface Entry<Job> extends Ranked, RosterMember {
   readonly job: Job;
   /** As it was when the job was added. */
   readonly line: string;
   removed: boolean;
 }
+
+/** So many lines are kept though nothing stands in them: those of busy models come and go with each job. */
+const keptLines = 64;
 
 type Precedes = (a: Ranked, b: Ranked) => boolean;
 
@@ -48,7 +52,8 @@ type Precedes = (a: Ranked, b: Ranked) => boolean;
 export class HoldQueue<Job extends Queued> {
   readonly #lines = new Map<string, Line<Job>>();
   /** By identity: clients may choose the same id for two requests. */
-  readonly #entries = new Map<Job, Entry<Job>>();
+  readonly #entries = new WeakMap<Job, Entry<Job>>();
+  readonly #held = new Roster<Entry<Job>>();
   readonly #aside: Entry<Job>[] = [];
   readonly #precedes: Precedes;
   /** Held parts of requests. */
@@ -62,7 +67,7 @@ export class HoldQueue<Job extends Queued> {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#held.size;
   }
 
   /** Requests that are held, however many parts of them. */
@@ -81,8 +86,10 @@ export class HoldQueue<Job extends Queued> {
 
   add(job: Job): void {
     if (this.#entries.has(job)) throw new Error(`job ${job.jobId} is held already`);
-    const entry: Entry<Job> = { job, line: job.line, rank: toRank(job), order: this.#order++, removed: false };
+    const order = this.#order++;
+    const entry: Entry<Job> = { job, line: job.line, rank: toRank(job), order, removed: false, seat: notSeated };
     this.#entries.set(job, entry);
+    this.#held.add(entry);
     this.#bytes += job.bodyBytes;
     this.#count(job, 1);
     let line = this.#lines.get(entry.line);
@@ -99,9 +106,11 @@ export class HoldQueue<Job extends Queued> {
     if (entry === undefined) return false;
     entry.removed = true;
     this.#entries.delete(job);
+    this.#held.delete(entry);
     this.#bytes -= job.bodyBytes;
     this.#count(job, -1);
-    if (this.#lines.get(entry.line)?.drop() === true) this.#lines.delete(entry.line);
+    const isEmpty = this.#lines.get(entry.line)?.drop() === true;
+    if (isEmpty && this.#lines.size > keptLines) this.#lines.delete(entry.line);
     return true;
   }
 
@@ -141,9 +150,9 @@ export class HoldQueue<Job extends Queued> {
     this.#aside.length = 0;
   }
 
-  /** In order of arrival. */
-  jobs(): Iterable<Job> {
-    return this.#entries.keys();
+  /** Those that are held now, in order of arrival. */
+  jobs(): readonly Job[] {
+    return [...this.#held].sort((a, b) => a.order - b.order).map(({ job }) => job);
   }
 }
 
@@ -193,7 +202,9 @@ class Line<Job> {
       const kept = this.#heap.filter((entry) => !entry.removed).sort((a, b) => (this.#precedes(a, b) ? -1 : 1));
       this.#heap = kept;
     }
-    return this.#live === 0;
+    if (this.#live > 0) return false;
+    this.#heap = [];
+    return true;
   }
 
   head(): Entry<Job> | undefined {

@@ -52,7 +52,7 @@ export class Scheduler implements CapacityListener {
   readonly #placements: Placements;
   readonly #reservations: Reservations;
   /** Lines of which nothing can be placed until something changes. */
-  readonly #closed = new Set<string>();
+  #closed = new Set<string>();
   /** Lines whose jobs nothing at all can take. */
   readonly #stranded = new StrandedLines();
   readonly #loader: ModelLoader;
@@ -146,7 +146,7 @@ export class Scheduler implements CapacityListener {
   }
 
   capacityChanged(): void {
-    if (this.#closed.size > 0) this.#closed.clear();
+    if (this.#closed.size > 0) this.#closed = new Set();
     if (this.#queue.size > 0) this.#match();
     else if (this.#stranded.size > 0) this.#stranded.clear();
   }

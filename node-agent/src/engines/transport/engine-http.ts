@@ -286,11 +286,13 @@ class Call implements RunningCall, ConnectionUser {
   /** What came before is read first, however slowly. */
   #finish(say: () => void): void {
     if (this.#state !== 'running') return;
-    this.#last = () => {
+    // Assigned to the field at once it would be made in old space, and hold the whole job there.
+    const last = () => {
       this.#state = 'finished';
       say();
     };
-    if (!this.#isPaused) this.#last();
+    this.#last = last;
+    if (!this.#isPaused) last();
   }
 
   /** The engine closed an idle connection just as it was used again: it never saw the request. */

@@ -206,14 +206,14 @@ export class AnswerWriter implements Watched {
     const outgoing = this.#outgoing;
     this.#wait();
     return new Promise((resolve) => {
-      const resume = (): void => this.#wake?.();
-      this.#wake = () => {
+      const wake = (): void => {
         this.#wake = undefined;
-        outgoing.off('drain', resume);
+        outgoing.off('drain', wake);
         this.#patience?.end();
         resolve();
       };
-      outgoing.on('drain', resume);
+      this.#wake = wake;
+      outgoing.on('drain', wake);
     });
   }
 
