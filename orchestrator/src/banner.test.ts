@@ -1,7 +1,9 @@
+import type { ModelReport } from '@waggle/shared/cluster/model.ts';
+import type { EngineReport } from '@waggle/shared/cluster/node.ts';
 import { expect, test } from 'vitest';
 import { toEngineLines } from './banner.ts';
 import { FakeCluster } from './testing/fake-cluster.ts';
-import { toEngineReport } from './testing/reports.ts';
+import { toEngineReport, toModelReport } from './testing/reports.ts';
 
 test('an engine that is down is shown with what is wrong, and no advice to start another', () => {
   const cluster = new FakeCluster();
@@ -15,4 +17,19 @@ test('an engine that is down is shown with what is wrong, and no advice to start
 test('without any engine it says what to do, unless those of this machine are left alone', () => {
   expect(toEngineLines([], [], true)).toContain('LLAMA_BASE_URL');
   expect(toEngineLines([], [], false)).not.toContain('LLAMA_BASE_URL');
+});
+
+test('the built-in engine is named where it has a model, or nobody else is there', () => {
+  const cluster = new FakeCluster();
+  const node = cluster.join('desk');
+  const ollama = toEngineReport({});
+  const builtin = (models: readonly ModelReport[]) => toEngineReport({ engineId: 'builtin', kind: 'builtin', models });
+  const show = (...engines: readonly EngineReport[]) => {
+    node.report([{}], { engines });
+    return toEngineLines(cluster.registry.nodes, [], true).trimEnd().split('\n');
+  };
+  expect(show(ollama, builtin([]))).toHaveLength(1);
+  expect(show(builtin([]))).toEqual([expect.stringMatching(/desk: built-in: no models yet; get one with/)]);
+  const [, line] = show(ollama, builtin([toModelReport({ name: 'mine:latest', state: 'cold' })]));
+  expect(line).toMatch(/desk: built-in: mine:latest$/);
 });

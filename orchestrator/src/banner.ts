@@ -40,11 +40,11 @@ export function toEngineLines(
   hasLocal: boolean,
 ): string {
   const leftAlone = findings.map(({ url, what }) => `  left alone  ${url}: ${what}\n`).join('');
-  const engines = nodes.flatMap((node) => node.engines.map((engine) => ({ node, engine })));
+  const engines = nodes.flatMap((node) => node.engines.map((engine) => ({ node, engine }))).filter(isWorthALine);
   if (engines.length === 0) return `${leftAlone}${hasLocal ? noEngine : noLocalEngine}`;
   return `${engines
     .map(({ node, engine }) => {
-      const { kind, url, health, problem } = engine.report;
+      const { kind, url, health, problem, version } = engine.report;
       if (engine.usedThrough !== undefined)
         return `  engine      ${node.name}: ${kind} at ${url} is the one of node ${engine.usedThrough.node.name}, and used there`;
       if (health !== 'up')
@@ -55,10 +55,22 @@ export function toEngineLines(
         models.length === 0
           ? 'no models yet; get one with: npm run waggle -- pull NAME'
           : `${models.slice(0, shownModels).join(', ')}${more}`;
-      const version = engine.report.version === '' ? '' : ` ${engine.report.version}`;
-      return `  engine      ${node.name}: ${kind}${version} at ${url}: ${list}`;
+      const what = kind === 'builtin' ? 'built-in' : `${kind}${version === '' ? '' : ` ${version}`} at ${url}`;
+      return `  engine      ${node.name}: ${what}: ${list}`;
     })
     .join('\n')}\n${leftAlone}`;
+}
+
+/** The built-in engine is always there; where it has no model and others do, it is no news. */
+function isWorthALine({
+  node,
+  engine,
+}: {
+  readonly node: NodeView;
+  readonly engine: NodeView['engines'][number];
+}): boolean {
+  const { kind, health } = engine.report;
+  return kind !== 'builtin' || health !== 'up' || engine.models.length > 0 || node.engines.length === 1;
 }
 
 function describeModel({ name, state, scripted }: ModelReport): string {

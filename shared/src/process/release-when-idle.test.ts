@@ -14,18 +14,20 @@ test('gives back after the start, and after work, once it has been quiet for a w
   expect(released).toBe(0);
   await clock.advance(1);
   expect(released).toBe(1);
+  await clock.advance(9_000);
+  expect(released).toBe(2);
   await clock.advance(3_600_000);
-  expect(released).toBe(1);
+  expect(released).toBe(2);
   running = 1;
   await clock.advance(60_000);
   [running, ended] = [0, 1];
   await clock.advance(30_000);
-  expect(released).toBe(1); // it ended since the last look
+  expect(released).toBe(2); // it ended since the last look
   ended = 2;
   await clock.advance(30_000);
-  expect(released).toBe(1); // and so did another
+  expect(released).toBe(2); // and so did another
   await clock.advance(30_000);
-  expect(released).toBe(2);
+  expect(released).toBe(3);
 });
 
 test('a start that is busy at once is left alone until it is quiet', async () => {

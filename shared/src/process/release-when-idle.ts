@@ -8,24 +8,26 @@ export interface Activity {
   readonly ended: number;
 }
 
-const firstLookMs = 1_000;
+/** What comes after the start is over by the second look: threads that end, models that are written. */
+const startLooksMs = [1_000, 9_000];
 const lookEveryMs = 30_000;
 
 /**
- * Starting leaves twice the memory behind that running needs, and so does a busy hour: it is given back a second after the
- * start, and whenever nothing ran for half a minute after something did.
+ * Starting leaves twice the memory behind that running needs, and so does a busy hour: it is given back a second and ten
+ * seconds after the start, and whenever nothing ran for half a minute after something did.
  */
 export function releaseWhenIdle(activity: () => Activity, clock: Clock, release: () => void = releaseMemory): void {
   let releasedAt = -1;
-  const look = (seen: number, delayMs: number): void => {
-    clock.schedule(delayMs, () => {
+  const look = (seen: number, looks: number): void => {
+    const isStart = looks < startLooksMs.length;
+    clock.schedule(startLooksMs[looks] ?? lookEveryMs, () => {
       const { running, ended } = activity();
-      if (running === 0 && ended === seen && ended !== releasedAt) {
+      if (running === 0 && ended === seen && (isStart || ended !== releasedAt)) {
         release();
         releasedAt = ended;
       }
-      look(ended, lookEveryMs);
+      look(ended, looks + 1);
     });
   };
-  look(0, firstLookMs);
+  look(0, 0);
 }
