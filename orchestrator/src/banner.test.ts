@@ -23,7 +23,8 @@ test('the built-in engine is named where it has a model, or nobody else is there
   const cluster = new FakeCluster();
   const node = cluster.join('desk');
   const ollama = toEngineReport({});
-  const builtin = (models: readonly ModelReport[]) => toEngineReport({ engineId: 'builtin', kind: 'builtin', models });
+  const builtin = (models: readonly ModelReport[]) =>
+    toEngineReport({ engineId: 'builtin', kind: 'builtin', url: 'builtin://localhost/models', models });
   const show = (...engines: readonly EngineReport[]) => {
     node.report([{}], { engines });
     return toEngineLines(cluster.registry.nodes, [], true).trimEnd().split('\n');
