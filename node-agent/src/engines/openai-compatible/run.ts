@@ -80,6 +80,6 @@ function toEngineBody({ endpoint, model, answerModel, stream }: JobHeader, body:
   return { parts, stripUsage: toObject(options)['include_usage'] !== true, vectors: undefined };
 }
 
-function withUsage(streamOptions: unknown): JsonObject {
-  return { ...toObject(streamOptions), include_usage: true };
+function withUsage(asked: unknown): JsonObject {
+  return { ...toObject(asked), include_usage: true };
 }
