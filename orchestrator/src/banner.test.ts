@@ -21,7 +21,7 @@ test('without any engine it says what to do, unless those of this machine are le
 
 test('the built-in engine is named where it has a model, or nobody else is there', () => {
   const cluster = new FakeCluster();
-  const node = cluster.join('desk');
+  const node = cluster.join('desk', { lanes: 0 });
   const ollama = toEngineReport({});
   const builtin = (models: readonly ModelReport[]) =>
     toEngineReport({ engineId: 'builtin', kind: 'builtin', url: 'builtin://localhost/models', models });
@@ -29,8 +29,9 @@ test('the built-in engine is named where it has a model, or nobody else is there
     node.report([{}], { engines });
     return toEngineLines(cluster.registry.nodes, [], true).trimEnd().split('\n');
   };
-  expect(show(ollama, builtin([]))).toHaveLength(1);
   expect(show(builtin([]))).toEqual([expect.stringMatching(/desk: built-in: no models yet; get one with/)]);
-  const [, line] = show(ollama, builtin([toModelReport({ name: 'mine:latest', state: 'cold' })]));
-  expect(line).toMatch(/desk: built-in: mine:latest$/);
+  expect(show(ollama, builtin([]))).toEqual([expect.stringMatching(/desk: ollama/)]);
+  const both = show(ollama, builtin([toModelReport({ name: 'mine:latest', state: 'cold' })]));
+  expect(both).toContainEqual(expect.stringMatching(/desk: built-in: mine:latest$/));
+  expect(both).toHaveLength(2);
 });
