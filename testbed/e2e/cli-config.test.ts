@@ -132,6 +132,13 @@ describe('waggle init', () => {
       expect(readFileSync(fileOf(), 'utf8')).toMatch(/^ {2}port: 4002 +# 0 takes any free one$/m);
     });
 
+    it('asks nothing where a file is there already', async () => {
+      writeFileSync(fileOf(), '# mine\n');
+      using terminal = new CliTerminal('', ['init'], { folder, env: { HOME: folder } });
+      expect(await terminal.exited).toBe(1);
+      expect([terminal.count('is there already'), terminal.count('Port for clients')]).toEqual([1, 0]);
+    });
+
     it.each([
       ['Ctrl-C', '\x03'],
       ['Ctrl-D', '\x04'],

@@ -25,7 +25,7 @@ afterEach(() => rmSync(home, { recursive: true }));
 
 const environment = () => ({ HOME: home, PATH: `${path.join(home, 'bin')}:${process.env['PATH']}` });
 const cli = (args: readonly string[], env: Record<string, string> = {}) =>
-  runCli('', ['join', ...args], { env: { ...environment(), ...env } });
+  runCli('', ['join', ...args], { folder: home, env: { ...environment(), ...env } });
 const unitFile = () => path.join(home, '.config/systemd/user/waggle-agent.service');
 const tokenFile = () => path.join(home, '.local/share/waggle/agent/service.env');
 const told = () => readFileSync(calls, 'utf8').trim().split('\n');
@@ -53,7 +53,7 @@ describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
     const [node = '', launcher = '', envFlag = '', main = '', ...flags] = commandOf(unit);
     for (const file of [node, launcher, main])
       expect([file, path.isAbsolute(file) && existsSync(file)]).toEqual([file, true]);
-    const data = path.resolve('bees');
+    const data = path.join(home, 'bees');
     expect(flags).toEqual([
       ...['--orchestrator', '192.168.1.2:50051', '--name', 'attic', '--drain-timeout', '60', '--data', 'bees'],
       ...['--data', data],
@@ -68,7 +68,7 @@ describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
     );
     expect(told()).toEqual(['']);
     await cli(['--uninstall', '--data', 'bees']);
-    rmSync(data, { recursive: true });
+    expect(existsSync(path.join(data, 'service.env'))).toBe(false);
   });
 
   it('--now enables it, --uninstall takes all of it away', async () => {
