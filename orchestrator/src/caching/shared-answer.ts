@@ -64,7 +64,8 @@ export class SharedAnswer {
     else signal.addEventListener('abort', aborted);
     return {
       next: async () => {
-        while (!isDone) {
+        for (;;) {
+          if (isDone) return { done: true, value: undefined };
           const batch = this.#batches[reader.at - this.#dropped];
           if (!signal.aborted && batch !== undefined) {
             reader.at++;
@@ -76,7 +77,6 @@ export class SharedAnswer {
           if (failure !== undefined) throw failure;
           if (!this.#isOver) await this.#next(reader);
         }
-        return { done: true, value: undefined };
       },
       return: async () => {
         finish();

@@ -249,13 +249,14 @@ describe('/api/pull', () => {
 
   it('goes to the nodes that are named', async () => {
     await using server = await startTestServer({ nodes: ['a', 'b', 'c'].map((name) => ({ name, script: pulling })) });
-    const asked = () => Object.entries(server.cluster.links).flatMap(([name, link]) => link.requests.map(() => name));
+    const nodesAsked = () =>
+      Object.entries(server.cluster.links).flatMap(([name, link]) => link.requests.map(() => name));
     await send(server.port, '/api/pull?node=a,c', { body: { model: 'tiny' } });
-    expect(asked()).toEqual(['a', 'c']);
+    expect(nodesAsked()).toEqual(['a', 'c']);
     await send(server.port, '/api/pull', { body: { model: 'tiny@b' } });
-    expect(asked()).toEqual(['a', 'b', 'c']);
+    expect(nodesAsked()).toEqual(['a', 'b', 'c']);
     await send(server.port, '/api/pull?node=*', { body: { model: 'tiny' } });
-    expect(asked()).toHaveLength(6);
+    expect(nodesAsked()).toHaveLength(6);
     expect((await send(server.port, '/api/pull?node=x', { body: { model: 'tiny' } })).status).toBe(400);
   });
 
