@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { OperationFrame } from '@waggle/shared/cluster/operation.ts';
 import type { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { describe, expect, it } from 'vitest';
 import type { Script } from '../operations/scripted-nodes.ts';
@@ -13,20 +14,22 @@ const turns = async (count: number) => {
 class LongPull {
   written = 0;
   isGone = false;
-  readonly script: Script;
+  readonly script: Script = (_request, signal) => this.#report(signal);
+  readonly #lines: number;
 
   constructor(lines: number) {
+    this.#lines = lines;
+  }
+
+  async *#report(signal: AbortSignal): AsyncGenerator<OperationFrame> {
+    signal.addEventListener('abort', () => {
+      this.isGone = true;
+    });
     const line = Buffer.from(`${JSON.stringify({ status: 'x'.repeat(100_000) })}\n`);
-    const pull = this;
-    this.script = async function* (_request, signal) {
-      signal.addEventListener('abort', () => {
-        pull.isGone = true;
-      });
-      yield { type: 'head', status: 200, contentType: 'application/x-ndjson' };
-      for (; pull.written < lines && !signal.aborted; pull.written++) yield { type: 'chunk', bytes: line };
-      yield { type: 'chunk', bytes: Buffer.from('{"status":"success"}\n') };
-      yield { type: 'end' };
-    };
+    yield { type: 'head', status: 200, contentType: 'application/x-ndjson' };
+    for (; this.written < this.#lines && !signal.aborted; this.written++) yield { type: 'chunk', bytes: line };
+    yield { type: 'chunk', bytes: Buffer.from('{"status":"success"}\n') };
+    yield { type: 'end' };
   }
 
   /** Resolves when nothing more of it is taken. */

@@ -5,9 +5,9 @@ import type { EndpointName } from '@waggle/shared/chat/endpoints.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { releaseMemory } from '@waggle/shared/process/release-memory.ts';
 import { expect, test } from 'vitest';
-import { EngineJobs } from '../jobs/engine-jobs.ts';
-import { RecordedJob, toHeader } from '../testing/recorded-job.ts';
-import { createEngine } from './create-engine.ts';
+import { createEngine } from './engines/create-engine.ts';
+import { EngineJobs } from './jobs/engine-jobs.ts';
+import { RecordedJob, toHeader } from './testing/recorded-job.ts';
 
 /** An engine that takes requests in and thinks about them for ever. */
 class ThinkingServer implements AsyncDisposable {
