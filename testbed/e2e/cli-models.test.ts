@@ -13,6 +13,7 @@ beforeAll(async () => {
           { name: 'bees:7b', answer: words },
           { name: 'old:1b', answer: words },
           { name: 'older:1b', answer: words },
+          { name: 'nearby:33m', capabilities: ['embedding'] },
         ],
         pullable: [
           { name: 'wasps:1b', answer: words },
@@ -86,6 +87,11 @@ it('load brings a model into memory, unload and stop take it out', async () => {
   expect(JSON.parse((await cli('stop', 'old:1b', '--json')).stdout)).toEqual({ model: 'old:1b', status: 'unloaded' });
   await expect.poll(() => namesOf('/api/ps')).not.toContain('old:1b');
   expect(await cli('load', 'old:1b', '--keep-alive', 'soon')).toMatchObject({ code: 1, stdout: '' });
+});
+
+it('load knows models that only embed', async () => {
+  expect(await cli('load', 'nearby:33m')).toMatchObject({ code: 0, stdout: 'nearby:33m is loaded\n' });
+  expect(await namesOf('/api/ps')).toContain('nearby:33m');
 });
 
 it('rm deletes all it is told to', async () => {
