@@ -55,7 +55,7 @@ describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
       expect([file, path.isAbsolute(file) && existsSync(file)]).toEqual([file, true]);
     const data = path.join(home, 'bees');
     expect(flags).toEqual([
-      ...['--orchestrator', '192.168.1.2:50051', '--name', 'attic', '--drain-timeout', '60', '--data', 'bees'],
+      ...['--orchestrator', '192.168.1.2:50051', '--name', 'attic', '--drain-timeout', '60'],
       ...['--data', data],
     ]);
     expect(unit).toMatch(/^Restart=always$/m);

@@ -5,7 +5,7 @@ import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 
 /** The agent's flags as a service has them. */
 export interface ServiceFlags {
-  /** Without the token. */
+  /** Without the token and the data folder. */
   readonly flags: readonly string[];
   readonly token: string | undefined;
   /** As somebody wrote it. */
@@ -31,7 +31,7 @@ export function readServiceFlags(args: readonly string[]): ServiceFlags {
   });
   const taken = new Set<number>();
   for (const token of tokens)
-    if (token.kind === 'option' && token.name === 'token') {
+    if (token.kind === 'option' && (token.name === 'token' || token.name === 'data')) {
       taken.add(token.index);
       if (token.value !== undefined && !token.inlineValue) taken.add(token.index + 1);
     }
