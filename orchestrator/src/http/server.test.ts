@@ -55,6 +55,7 @@ describe('drain', () => {
   it('waits for a pull as well', async () => {
     const go = Promise.withResolvers<void>();
     async function* pulling(): AsyncGenerator<OperationFrame> {
+      yield { type: 'head', status: 200, contentType: 'application/x-ndjson' };
       yield { type: 'chunk', bytes: Buffer.from('{"status":"pulling manifest"}\n') };
       await go.promise;
       yield { type: 'chunk', bytes: Buffer.from('{"status":"success"}\n') };
