@@ -28,7 +28,7 @@ it.each(['testbed/bench/run.ts', 'testbed/soak/run.ts'])(
 
 it.each([
   ['testbed/bench/run.ts', ['--seconds', 'x'], '--seconds must be a whole number from 1, not x'],
-  ['testbed/soak/run.ts', ['--only', 'agents,angels'], 'there is no scenario called angels'],
+  ['testbed/soak/run.ts', ['--only', 'memory,angels'], 'there is no scenario called angels'],
 ])('%s %j is refused', async (program, args, words) => {
   expect(await run(program, ...args)).toMatchObject({ code: 1, stderr: `${words}; --help shows what there is\n` });
 });

@@ -14,52 +14,57 @@ const clientsAtOnce = 12;
 const names = ['n1', 'n2', 'n3', 'n4'] as const;
 const models = [{ name: 'words', answer: { kind: 'words', count: words }, decodeMsPerToken: 2 }] as const;
 
-/** Agents are killed, frozen and drained in turn, at random moments, while clients ask and ask. */
-export const agentsThatDie: Scenario = {
-  name: 'agents',
-  what: 'agents killed, frozen and drained at random moments under load',
-  async run({ kills, seed }) {
-    const random = seededRandom(seed);
-    const specs = Object.fromEntries(names.map((name) => [name, { openai: { models, slots }, slots }]));
-    await using cluster = await EngineCluster.start(specs);
-    const figures: Figure[] = [];
-    for (const way of ['kill -9', 'freeze', 'drain'] as const) {
+type Way = 'kill -9' | 'freeze' | 'drain';
+
+/** Agents are killed, or frozen, or drained in turn, at random moments, while clients ask and ask. */
+function agentsThatDie(name: string, way: Way): Scenario {
+  return {
+    name,
+    what: `agents at random moments under load: ${way}`,
+    async run({ kills, seed }) {
+      const random = seededRandom(seed);
+      const specs = Object.fromEntries(names.map((node) => [node, { openai: { models, slots }, slots }]));
+      await using cluster = await EngineCluster.start(specs);
       const rounds = way === 'freeze' ? Math.ceil(kills / 4) : kills;
       const outOfRouting: number[] = [];
       const back: number[] = [];
       const load = new ClientLoad(cluster.url, clientsAtOnce, askWords('words', words));
       for (let round = 0; round < rounds; round++) {
-        const name = names[round % names.length] ?? 'n1';
+        const node = names[round % names.length] ?? 'n1';
         await load.more(10 + Math.floor(random() * 60));
         await new Promise((resolve) => setTimeout(resolve, random() * 20));
-        const { outMs, backMs } = await disturb(cluster, name, way);
+        const { outMs, backMs } = await disturb(cluster, node, way);
         outOfRouting.push(outMs);
         back.push(backMs);
       }
       const outcomes = await load.stop();
-      figures.push(told(way, `${rounds} times`), ...judge(way, outcomes, rounds));
-      figures.push(milliseconds('out of routing after, longest', percentile(outOfRouting, 1), { atMost: goalMs[way] }));
-      figures.push(milliseconds('back in routing after, longest', percentile(back, 1), { atMost: 10_000 }));
-      figures.push(milliseconds('answer, 99 %', percentile(outcomes.map(toMs), 0.99)));
-      figures.push(milliseconds('answer, longest', percentile(outcomes.map(toMs), 1)));
-    }
-    return figures;
-  },
-};
+      return [
+        told(way, `${rounds} times`),
+        ...judge(way, outcomes, rounds),
+        milliseconds('out of routing after, longest', percentile(outOfRouting, 1), { atMost: goalMs[way] }),
+        milliseconds('back in routing after, longest', percentile(back, 1), { atMost: 10_000 }),
+        milliseconds('answer, 99 %', percentile(outcomes.map(toMs), 0.99)),
+        milliseconds('answer, longest', percentile(outcomes.map(toMs), 1)),
+      ];
+    },
+  };
+}
+
+export const agentScenarios: readonly Scenario[] = [
+  agentsThatDie('killed-agents', 'kill -9'),
+  agentsThatDie('frozen-agents', 'freeze'),
+  agentsThatDie('drained-agents', 'drain'),
+];
 
 /** Polling sees it a little later than it is. */
-const goalMs = { 'kill -9': 1_000, freeze: 2_000, drain: 1_000 } as const;
+const goalMs: Readonly<Record<Way, number>> = { 'kill -9': 1_000, freeze: 2_000, drain: 1_000 };
 
-function judge(way: keyof typeof goalMs, outcomes: readonly Outcome[], rounds: number): Figure[] {
+function judge(way: Way, outcomes: readonly Outcome[], rounds: number): Figure[] {
   // Whatever had begun on the node when it was lost may end in one error; a drain ends nothing.
   return judgeOutcomes(outcomes, way === 'drain' ? 0 : rounds * slots);
 }
 
-async function disturb(
-  cluster: EngineCluster,
-  name: string,
-  way: keyof typeof goalMs,
-): Promise<{ outMs: number; backMs: number }> {
+async function disturb(cluster: EngineCluster, name: string, way: Way): Promise<{ outMs: number; backMs: number }> {
   const agent: WaggleProcess = cluster.cluster.agent(name);
   const begun = performance.now();
   const isOut = until(async () => (await cluster.cluster.node(name))?.state !== 'active', 30_000);

@@ -1,5 +1,5 @@
 import { readOptions } from '../src/read-options.ts';
-import { agentsThatDie } from './agents-that-die.ts';
+import { agentScenarios } from './agents-that-die.ts';
 import { clientsThatLeave } from './clients-that-leave.ts';
 import { enginesThatFail } from './engines-that-fail.ts';
 import { printFigures } from './figures.ts';
@@ -7,7 +7,7 @@ import { memory } from './memory.ts';
 import { orchestratorsThatDie } from './orchestrators-that-die.ts';
 import { readSoakOptions, soakUsage } from './soak-options.ts';
 
-const scenarios = [agentsThatDie, orchestratorsThatDie, enginesThatFail, clientsThatLeave, memory];
+const scenarios = [...agentScenarios, orchestratorsThatDie, enginesThatFail, clientsThatLeave, memory];
 
 const names = scenarios.map(({ name }) => name);
 const options = readOptions(() => readSoakOptions(process.argv.slice(2), names), soakUsage);

@@ -18,10 +18,10 @@ export const soakUsage = `npm run soak -- [options]
   --leaves N     clients that leave (400)
   --requests N   requests of the memory scenario (100000)
   --seed N       of the random moments (1)
-  --only A,B     these scenarios only: agents, orchestrator, engines, leaving, memory
+  --only A,B     these scenarios only: killed-agents, frozen-agents, drained-agents, orchestrator, engines, leaving, memory
 
 On two free cores the default takes 4 minutes: agents 80 s, orchestrator 15 s, engines 40 s, leaving 10 s, memory 75 s.
-Each further kill is 4 s in agents and 1 s in orchestrator, each 100,000 requests are 75 s. A long run of an hour and a half:
+Each further kill is 4 s in the three of agents and 1 s in orchestrator, each 100,000 requests are 75 s. A long run of an hour and a half:
   npm run soak -- --kills 1000 --leaves 10000 --requests 1000000
 `;
 
