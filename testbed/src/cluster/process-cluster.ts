@@ -92,7 +92,7 @@ export class ProcessCluster implements AsyncDisposable {
     });
     const grpcAddress = `127.0.0.1:${grpcPort}`;
     const agents = new Map<string, WaggleProcess>();
-    for (const agent of options.agents) agents.set(agent.name, toAgent(agent, grpcAddress, folder));
+    for (const agent of options.agents) agents.set(agent.name, await toAgent(agent, grpcAddress, folder));
     const url = `http://127.0.0.1:${port}`;
     const cluster = new ProcessCluster({ url, grpcAddress, configFile, orchestrator, agents, folder });
     orchestrator.start();
@@ -149,7 +149,7 @@ function isServing(node: NodeRow): boolean {
   return node.state === 'active' && node.engines.some((engine) => engine.health === 'up' && engine.models > 0);
 }
 
-function toAgent(agent: AgentOptions, grpcAddress: string, folder: string): WaggleProcess {
+async function toAgent(agent: AgentOptions, grpcAddress: string, folder: string): Promise<WaggleProcess> {
   return new WaggleProcess({
     main: 'node-agent/src/main.ts',
     args: [
@@ -160,7 +160,7 @@ function toAgent(agent: AgentOptions, grpcAddress: string, folder: string): Wagg
       '--data',
       agent.data ?? path.join(folder, agent.name),
       '--port',
-      '0',
+      String(await freePort()),
     ],
     env: {
       ...(agent.engineUrl === undefined ? {} : { LLAMA_BASE_URL: agent.engineUrl }),
