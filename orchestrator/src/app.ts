@@ -64,7 +64,7 @@ export interface AppDeps {
   readonly requests: RequestLog;
   readonly aliases: () => Aliases;
   /** What operators want of models; nothing unless told. */
-  readonly settings?: Pick<ModelSettings, 'timeoutOf'>;
+  readonly settings?: Pick<ModelSettings, 'timeoutOf' | 'of'>;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Milliseconds since 1970; the machine's own clock unless told. */
@@ -114,7 +114,7 @@ export function createApp(deps: AppDeps): ServedApp {
 
   const models: ModelRouteDeps = { cluster: { registry: cluster, aliases }, runner, readObject, adminOnly };
   const responses = new ResponseMemory(toMemoryLimits(limits));
-  const thinks = (model: string): boolean => canThink(model, cluster, aliases());
+  const thinks = (model: string): boolean => canThink(model, { registry: cluster, settings, aliases: aliases() });
   const routes: readonly Route[] = [
     generations.route('/api/generate', 'ollama.generate'),
     generations.route('/api/chat', 'ollama.chat'),

@@ -1,10 +1,11 @@
 import { type AnswerBatch, batchKind, type NativeBatch, toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import { type Logger, silentLogger } from '@waggle/shared/observing/logger.ts';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { type AppDeps, createApp } from '../app.ts';
 import { ResponseCache } from '../caching/response-cache.ts';
+import { noSetting } from '../cluster/model-settings.ts';
 import type { LimitsConfig, ServerConfig } from '../config/compiled-config.ts';
 import type { Answer, Inference, InferenceRequest } from '../inference/inference.ts';
 import { RequestLog } from '../inference/request-log.ts';
@@ -143,7 +144,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     scheduler,
     requests,
     aliases: () => new Map(Object.entries(options.aliases ?? {})),
-    settings: { timeoutOf: () => options.timeoutMs },
+    settings: { timeoutOf: () => options.timeoutMs, of: () => noSetting },
     logger: options.logger ?? silentLogger,
     clock,
     unsentBytes: options.unsentBytes ?? (() => Promise.resolve(1_000_000)),
