@@ -7,12 +7,13 @@ import path from 'node:path';
 import type { NodeReport } from '@waggle/shared/cluster/node.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createNode, type LocalNode, type NodeOptions } from './create-node.ts';
-import { AskedJob, hasLibrary } from './engines/llama/testing/built-in-engine.ts';
+import { AskedJob } from './engines/llama/testing/built-in-engine.ts';
+import { describeWithLibrary } from './engines/llama/testing/with-library.ts';
 import { toHeader } from './testing/recorded-job.ts';
 
-describe.skipIf(!hasLibrary)('a node where no engine is installed', { timeout: 60_000 }, () => {
+describeWithLibrary('a node where no engine is installed', { timeout: 60_000 }, () => {
   let folder: string;
   let ollama: Server;
   let models: readonly string[];

@@ -1,7 +1,7 @@
 import type { JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
 import { type Hardware, isMeasured, type NodeIdentity } from '@waggle/shared/cluster/node.ts';
 import { changingOperations, type OperationFrame, type OperationRequest } from '@waggle/shared/cluster/operation.ts';
-import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
+import { toJobFailure } from '@waggle/shared/dialects/failures/job-failure.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, ModelCommand, NodeSlots, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';

@@ -32,6 +32,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Windows has none of them, and zsh and fish come with few systems. */
 function has(shell: string): boolean {
   try {
     execFileSync(shell, ['-c', 'true']);
@@ -104,6 +105,7 @@ describe.skipIf(!has('bash'))('in bash', () => {
     expect(await complete('waggle chat --system x bees:1')).toEqual(['13b']);
   });
 
+  // Only a terminal has a tab key.
   it.skipIf(!hasTerminals)('the tab key does it', async () => {
     const command = `exec bash --norc --noprofile -i`;
     const terminal = spawn('/usr/bin/script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {

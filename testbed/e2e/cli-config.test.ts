@@ -74,6 +74,7 @@ describe('waggle init', () => {
     expect(await valuesOf()).toEqual({ 'server.port': 4001 });
   });
 
+  // Windows has no file modes; there the folder of the user protects it.
   it.skipIf(process.platform === 'win32')('--lan makes a join token, in a file of this user alone', async () => {
     const { code, stdout } = await cli('init', 'lab.yaml', '--yes', '--lan', '--json');
     const { file, join } = JSON.parse(stdout) as { file: string; join: string };
@@ -104,6 +105,7 @@ describe('waggle init', () => {
     ]);
   });
 
+  // Needs util-linux, which plays the terminal.
   describe.skipIf(!hasTerminals)('on a terminal', () => {
     const start = async () => {
       const env = { HOME: folder, LLAMA_BASE_URL: `http://127.0.0.1:${await freePort()}/v1` };

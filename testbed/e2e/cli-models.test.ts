@@ -65,6 +65,7 @@ describe('waggle run', () => {
     });
   });
 
+  // Needs util-linux, which plays the terminal.
   it.skipIf(!hasTerminals)('on a terminal is a conversation, which /bye ends', async () => {
     using terminal = new CliTerminal(bed.url, ['run', 'bees:7b']);
     await terminal.shows('> ');

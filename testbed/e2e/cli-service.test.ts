@@ -38,6 +38,7 @@ function commandOf(unit: string): string[] {
   );
 }
 
+// Units are systemd's; macOS has its own form, Windows none.
 describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
   it('writes a unit with absolute paths, and the token into a file of this user alone', async () => {
     const args = ['192.168.1.2:50051', '--token', token, '--name', 'attic', '--drain-timeout', '60', '--data', 'bees'];
@@ -101,6 +102,7 @@ describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
     expect([code, stderr]).toEqual([1, 'systemctl --user daemon-reload failed: no bus.\n']);
   });
 
+  // A container mostly has no systemd to ask.
   it.skipIf(!existsSync('/usr/bin/systemd-analyze'))('systemd finds nothing wrong with the unit', async () => {
     await cli(['desk', '--token', token, '--install']);
     const unit = unitFile();
@@ -117,6 +119,7 @@ describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
   });
 });
 
+// It reads the unit that only Linux is given.
 it.skipIf(process.platform !== 'linux')('the agent of the unit joins with its token', async () => {
   await using bed = await EngineCluster.start(
     { desk: { ollama: { models: [{ name: 'bees:7b' }] }, env: { WAGGLE_JOIN_TOKEN: token } } },

@@ -1,4 +1,4 @@
-import { hasLibrary } from '@waggle/node-agent/engines/llama/testing/built-in-engine.ts';
+import { hasLibrary } from '@waggle/node-agent/engines/llama/testing/with-library.ts';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StartedEngines, startEngines } from './matrix/start-engines.ts';

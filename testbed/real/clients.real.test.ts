@@ -2,14 +2,13 @@ import { Ollama } from 'ollama';
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../src/cluster/collect.ts';
-import { ProcessCluster } from '../src/cluster/process-cluster.ts';
-import { ollamaEnv } from './engines/real-ollama.ts';
+import type { ProcessCluster } from '../src/cluster/process-cluster.ts';
+import { askEndlessDirectly, hasRealEngines, startRealCluster } from './real-cluster.ts';
 import { findRealEngines } from './real-engines.ts';
 import { reportText, resultText, thoughtText, voiceText } from './spoken-texts.ts';
-import { callWire } from './wire-call.ts';
 
-const { ollama: engineUrl, llamaServer, llamaEmbedder } = findRealEngines();
-const missing = engineUrl === undefined || llamaServer === undefined || llamaEmbedder === undefined;
+const { llamaEmbedder } = findRealEngines();
+const missing = !hasRealEngines() || llamaEmbedder === undefined;
 
 const messages = [{ role: 'user' as const, content: 'Hello there' }];
 const thermometer = {
@@ -28,13 +27,7 @@ let openai: OpenAI;
 
 beforeAll(async () => {
   if (missing) return;
-  cluster = await ProcessCluster.start({
-    agents: [
-      { name: 'desk', engineUrl, env: ollamaEnv },
-      { name: 'server', engineUrl: llamaServer },
-      { name: 'embedder', engineUrl: llamaEmbedder },
-    ],
-  });
+  cluster = await startRealCluster([{ name: 'embedder', engineUrl: llamaEmbedder }]);
   ollama = new Ollama({ host: cluster.url });
   openai = new OpenAI({ baseURL: `${cluster.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
@@ -254,13 +247,13 @@ describe.skipIf(missing)('in front of a real Ollama', () => {
       for await (const _ of left) if (++parts === 3) left.abort();
     }).rejects.toThrow('abort');
     // The engine takes one at a time: it answers only when it no longer works for the client that left.
-    await endlessIsFree();
+    expect(await askEndlessDirectly()).toBe(200);
     const stream = await openai.chat.completions.create({ model: 'endless', messages, stream: true });
     for await (const _ of stream) {
       stream.controller.abort();
       break;
     }
-    await endlessIsFree();
+    expect(await askEndlessDirectly()).toBe(200);
   });
 
   it('lists, loads and unloads', async () => {
@@ -290,9 +283,3 @@ describe.skipIf(missing)('in front of a real Ollama', () => {
     ).rejects.toThrow(BadRequestError);
   });
 });
-
-async function endlessIsFree(): Promise<void> {
-  const body = { model: 'endless', messages, stream: false, options: { num_predict: 1 } };
-  const answer = await callWire(String(engineUrl), { name: '', method: 'POST', path: '/api/chat', body });
-  expect(answer.status).toBe(200);
-}

@@ -1,14 +1,9 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../src/cluster/collect.ts';
-import { ProcessCluster } from '../src/cluster/process-cluster.ts';
-import { ollamaEnv } from './engines/real-ollama.ts';
-import { findRealEngines } from './real-engines.ts';
+import type { ProcessCluster } from '../src/cluster/process-cluster.ts';
+import { askEndlessDirectly, hasRealEngines, startRealCluster } from './real-cluster.ts';
 import { reportText, resultText, thoughtText, voiceText } from './spoken-texts.ts';
-import { callWire } from './wire-call.ts';
-
-const { ollama: engineUrl, llamaServer } = findRealEngines();
-const missing = engineUrl === undefined || llamaServer === undefined;
 
 const messages: Anthropic.MessageParam[] = [{ role: 'user', content: 'Hello there' }];
 const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
@@ -22,18 +17,13 @@ let cluster: ProcessCluster;
 let anthropic: Anthropic;
 
 beforeAll(async () => {
-  if (missing) return;
-  cluster = await ProcessCluster.start({
-    agents: [
-      { name: 'desk', engineUrl, env: ollamaEnv },
-      { name: 'server', engineUrl: llamaServer },
-    ],
-  });
+  if (!hasRealEngines()) return;
+  cluster = await startRealCluster();
   anthropic = new Anthropic({ baseURL: cluster.url, apiKey: 'any', maxRetries: 0 });
 });
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
-describe.skipIf(missing).each([
+describe.skipIf(!hasRealEngines()).each([
   { engine: 'Ollama', model: 'voice' },
   { engine: 'llama-server', model: 'llama-voice' },
 ])('npm @anthropic-ai/sdk in front of $engine', ({ model }) => {
@@ -87,7 +77,7 @@ describe.skipIf(missing).each([
   });
 });
 
-describe.skipIf(missing)('npm @anthropic-ai/sdk in front of a real Ollama', () => {
+describe.skipIf(!hasRealEngines())('npm @anthropic-ai/sdk in front of a real Ollama', () => {
   it('runs a loop of tools, whole and streamed', async () => {
     for (const stream of [false, true]) {
       const asked: unknown[] = [];
@@ -134,9 +124,6 @@ describe.skipIf(missing)('npm @anthropic-ai/sdk in front of a real Ollama', () =
     const stream = anthropic.messages.stream({ model: 'endless', max_tokens: 100_000, messages });
     for await (const event of stream) if (event.type === 'content_block_delta') break;
     stream.abort();
-    // The engine takes one at a time: it answers only when it no longer works for the client that left.
-    const body = { model: 'endless', messages, stream: false, options: { num_predict: 1 } };
-    const answer = await callWire(String(engineUrl), { name: '', method: 'POST', path: '/api/chat', body });
-    expect(answer.status).toBe(200);
+    expect(await askEndlessDirectly()).toBe(200);
   });
 });

@@ -1,14 +1,9 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../src/cluster/collect.ts';
-import { ProcessCluster } from '../src/cluster/process-cluster.ts';
-import { ollamaEnv } from './engines/real-ollama.ts';
-import { findRealEngines } from './real-engines.ts';
+import type { ProcessCluster } from '../src/cluster/process-cluster.ts';
+import { askEndlessDirectly, hasRealEngines, startRealCluster } from './real-cluster.ts';
 import { reportText, resultText, thoughtText, voiceText } from './spoken-texts.ts';
-import { callWire } from './wire-call.ts';
-
-const { ollama: engineUrl, llamaServer } = findRealEngines();
-const missing = engineUrl === undefined || llamaServer === undefined;
 
 const input = 'Hello there';
 const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
@@ -24,18 +19,13 @@ let cluster: ProcessCluster;
 let openai: OpenAI;
 
 beforeAll(async () => {
-  if (missing) return;
-  cluster = await ProcessCluster.start({
-    agents: [
-      { name: 'desk', engineUrl, env: ollamaEnv },
-      { name: 'server', engineUrl: llamaServer },
-    ],
-  });
+  if (!hasRealEngines()) return;
+  cluster = await startRealCluster();
   openai = new OpenAI({ baseURL: `${cluster.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
-describe.skipIf(missing).each([
+describe.skipIf(!hasRealEngines()).each([
   { engine: 'Ollama', model: 'voice' },
   { engine: 'llama-server', model: 'llama-voice' },
 ])('npm openai, responses, in front of $engine', ({ model }) => {
@@ -74,7 +64,7 @@ describe.skipIf(missing).each([
   });
 });
 
-describe.skipIf(missing)('npm openai, responses, in front of a real Ollama', () => {
+describe.skipIf(!hasRealEngines())('npm openai, responses, in front of a real Ollama', () => {
   it('runs a loop of tools, streamed, going on from the response before', async () => {
     let next: OpenAI.Responses.ResponseInput = [{ role: 'user', content: 'How warm is it in Lisbon?' }];
     let previous: string | null = null;
@@ -113,10 +103,6 @@ describe.skipIf(missing)('npm openai, responses, in front of a real Ollama', () 
   it('stops the engine when a client leaves', async () => {
     const stream = await openai.responses.create({ model: 'endless', input, stream: true });
     for await (const event of stream) if (event.type === 'response.output_text.delta') break;
-    // The engine takes one at a time: it answers only when it no longer works for the client that left.
-    const messages = [{ role: 'user', content: input }];
-    const body = { model: 'endless', messages, stream: false, options: { num_predict: 1 } };
-    const answer = await callWire(String(engineUrl), { name: '', method: 'POST', path: '/api/chat', body });
-    expect(answer.status).toBe(200);
+    expect(await askEndlessDirectly()).toBe(200);
   });
 });

@@ -1,12 +1,8 @@
 import OpenAI, { BadRequestError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../src/cluster/collect.ts';
-import { ProcessCluster } from '../src/cluster/process-cluster.ts';
-import { ollamaEnv } from './engines/real-ollama.ts';
-import { findRealEngines } from './real-engines.ts';
-
-const { ollama: engineUrl, llamaServer } = findRealEngines();
-const missing = engineUrl === undefined || llamaServer === undefined;
+import type { ProcessCluster } from '../src/cluster/process-cluster.ts';
+import { hasRealEngines, startRealCluster } from './real-cluster.ts';
 
 const messages = [{ role: 'user' as const, content: 'Hello there' }];
 const three = 'Bees tell each';
@@ -14,13 +10,8 @@ let cluster: ProcessCluster;
 let openai: OpenAI;
 
 beforeAll(async () => {
-  if (missing) return;
-  cluster = await ProcessCluster.start({
-    agents: [
-      { name: 'desk', engineUrl, env: ollamaEnv },
-      { name: 'server', engineUrl: llamaServer },
-    ],
-  });
+  if (!hasRealEngines()) return;
+  cluster = await startRealCluster();
   openai = new OpenAI({ baseURL: `${cluster.url}/v1`, apiKey: 'any', maxRetries: 0 });
 });
 afterAll(() => cluster?.[Symbol.asyncDispose]());
@@ -36,7 +27,7 @@ function byIndex(
   return said;
 }
 
-describe.skipIf(missing)('several answers to one request', () => {
+describe.skipIf(!hasRealEngines())('several answers to one request', () => {
   it('come side by side from a llama-server, whole and streamed', async () => {
     const asked = { model: 'llama-voice', messages, n: 2, max_tokens: 3 };
     const whole = await openai.chat.completions.create(asked);

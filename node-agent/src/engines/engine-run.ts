@@ -5,7 +5,7 @@ import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobEnd, JobFailure, JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { EngineHeaders, JobStats } from '@waggle/shared/dialects/dialect.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
-import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
+import { toJobFailure } from '@waggle/shared/dialects/failures/job-failure.ts';
 import { toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';

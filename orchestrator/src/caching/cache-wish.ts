@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
-import { isObject, type JsonObject } from '@waggle/shared/dialects/json-value.ts';
+import { isObject, type JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 
 /** What the client's headers say about the cache. */
 export interface CacheControl {

@@ -1,5 +1,5 @@
 import type { Capability } from '@waggle/shared/cluster/model.ts';
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';

@@ -1,5 +1,5 @@
 import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import { type ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { settled } from '@waggle/shared/testing/hand-clock.ts';

@@ -1,6 +1,6 @@
 import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { Priority } from '@waggle/shared/cluster/job.ts';
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import type { CacheWish } from '../caching/cache-wish.ts';
 import type { RequestRecord } from './request-record.ts';
 

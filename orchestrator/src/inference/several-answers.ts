@@ -1,7 +1,7 @@
 import { type AnswerBatch, batchKind, type NativeBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { ChatEvent, ResponseEnd, Usage } from '@waggle/shared/chat/chat-event.ts';
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
-import { JsonMembers } from '@waggle/shared/dialects/json-members.ts';
+import { JsonMembers } from '@waggle/shared/dialects/json/json-members.ts';
 import { createSeveralAnswersEncoder } from '@waggle/shared/dialects/openai/several-answers.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { InferenceRequest } from './inference.ts';

@@ -1,4 +1,4 @@
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 
 /** Loading and unloading on a client's wish (Ollama's empty requests). */
 export interface ModelResidency {

@@ -4,7 +4,7 @@ import type { ChatEvent } from '../chat/chat-event.ts';
 import { ClusterError } from '../errors/cluster-error.ts';
 import { createMessageEncoder } from './anthropic/answer-encoder.ts';
 import { readMessagesRequest } from './anthropic/read-request.ts';
-import { type JsonObject, toText } from './json-value.ts';
+import { type JsonObject, toText } from './json/json-value.ts';
 import { openai } from './openai/openai.ts';
 import { createResponseEncoder } from './responses/answer-encoder.ts';
 import { readResponsesRequest } from './responses/read-request.ts';

@@ -4,7 +4,7 @@ import type { DialectName, EndpointName } from '../chat/endpoints.ts';
 import type { GenerationRequest } from '../chat/generation-request.ts';
 import type { JobFailure } from '../cluster/job.ts';
 import type { ClusterError } from '../errors/cluster-error.ts';
-import type { RequestFacts } from './request-facts.ts';
+import type { RequestFacts } from './requests/request-facts.ts';
 
 /**
  * One family of wire formats, seen from both ends: the orchestrator inspects the client's request, encodes typed events for it

@@ -1,5 +1,5 @@
 import type { OperationFrame } from '../cluster/operation.ts';
-import { toJobFailure } from '../dialects/job-failure.ts';
+import { toJobFailure } from '../dialects/failures/job-failure.ts';
 import { ClusterError, toClusterError } from '../errors/cluster-error.ts';
 
 /** How long a cancelled job may take to end before its lane, not its node, is given up. */

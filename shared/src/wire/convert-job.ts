@@ -9,7 +9,7 @@ import type {
   Priority,
   StartOptions,
 } from '../cluster/job.ts';
-import { parseObject } from '../dialects/json-value.ts';
+import { parseObject } from '../dialects/json/json-value.ts';
 import { isErrorCode } from '../errors/error-codes.ts';
 import { toCount, toOptionalCount } from './counts.ts';
 import * as wire from './generated/waggle/v1/job.ts';

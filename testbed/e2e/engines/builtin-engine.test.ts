@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createBuiltinEngine } from '@waggle/node-agent/engines/create-engine.ts';
 import { buildEmbeddingGguf, writeScriptedGguf } from '@waggle/node-agent/engines/llama/hello/scripted-gguf.ts';
-import { hasLibrary } from '@waggle/node-agent/engines/llama/testing/built-in-engine.ts';
+import { describeWithLibrary } from '@waggle/node-agent/engines/llama/testing/with-library.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
-import { describe } from 'vitest';
 import type { ScriptedModel } from '../../src/engines/scripted-model.ts';
 import { describeAnswering, words } from './answering-contract.ts';
 
@@ -15,7 +14,7 @@ const template = `{% if tools %}{{ tools | tojson }}{% endif %}{% for message in
 </tool_call>{% endfor %}
 {% endfor %}{% if add_generation_prompt %}<|answer|>{% endif %}`;
 
-describe.skipIf(!hasLibrary)('the built-in engine', () => {
+describeWithLibrary('the built-in engine', () => {
   describeAnswering({
     kind: 'builtin',
     async start(models) {

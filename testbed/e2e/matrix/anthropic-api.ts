@@ -1,4 +1,4 @@
-import { type JsonObject, toArray, toNumber, toObject, toText } from '@waggle/shared/dialects/json-value.ts';
+import { type JsonObject, toArray, toNumber, toObject, toText } from '@waggle/shared/dialects/json/json-value.ts';
 import type { ClientApi, MatrixAnswer, MatrixAsk, MatrixCall } from './client-api.ts';
 
 const reasons: Readonly<Record<string, MatrixAnswer['reason']>> = {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 
 /** What a client may ask of a model. */
 export interface MatrixAsk {

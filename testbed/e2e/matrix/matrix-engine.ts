@@ -1,4 +1,4 @@
-import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 import type { Aspect, MatrixTool } from './client-api.ts';
 
 /** An engine in a cluster, with what its models say. */

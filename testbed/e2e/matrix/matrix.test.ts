@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { hasLibrary } from '@waggle/node-agent/engines/llama/testing/built-in-engine.ts';
+import { hasLibrary } from '@waggle/node-agent/engines/llama/testing/with-library.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aspects } from './client-api.ts';
 import { clientApis } from './client-apis.ts';
@@ -38,6 +38,7 @@ test.each(cases)('$path over $engine', async ({ path, engine: name, api }) => {
   rows.push({ path, engine: name, cells: cells as Row['cells'] });
 });
 
+// The table has rows of the built-in engine, which were not seen then.
 test.skipIf(!hasLibrary)('the table in the README says what was seen', async () => {
   const page = await readFile(readme, 'utf8');
   expect(rows).toHaveLength(cases.length);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../engine.ts';
-import { ask, hasLibrary, say, startEngine } from './testing/built-in-engine.ts';
+import { ask, say, startEngine } from './testing/built-in-engine.ts';
 import { ModelFolder, scripts } from './testing/model-folder.ts';
+import { describeWithLibrary } from './testing/with-library.ts';
 
 const tools = [
   {
@@ -11,7 +12,7 @@ const tools = [
 ];
 const openai = { endpoint: 'openai.chat' } as const;
 
-describe.skipIf(!hasLibrary)('the built-in engine', { timeout: 60_000 }, () => {
+describeWithLibrary('the built-in engine', { timeout: 60_000 }, () => {
   let folder: ModelFolder;
   let engine: Engine;
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { ChatEvent, Timings } from '@waggle/shared/chat/chat-event.ts';
 import type { JobEnd } from '@waggle/shared/cluster/job.ts';
-import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
+import { toJobFailure } from '@waggle/shared/dialects/failures/job-failure.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, RunningJob } from '@waggle/shared/lane-link/node-host.ts';
 import type { ProcessRun, RunOutput } from './process/model-process.ts';

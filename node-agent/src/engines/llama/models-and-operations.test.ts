@@ -2,12 +2,13 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import type { OperationName } from '@waggle/shared/cluster/operation.ts';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LlamaEngine } from './llama-engine.ts';
-import { ask, hasLibrary, say, startEngine } from './testing/built-in-engine.ts';
+import { ask, say, startEngine } from './testing/built-in-engine.ts';
 import { ModelFolder } from './testing/model-folder.ts';
+import { describeWithLibrary } from './testing/with-library.ts';
 
-describe.skipIf(!hasLibrary)('what the built-in engine tells of its models', { timeout: 60_000 }, () => {
+describeWithLibrary('what the built-in engine tells of its models', { timeout: 60_000 }, () => {
   let folder: ModelFolder;
   let engine: LlamaEngine;
   let hasOthers = false;

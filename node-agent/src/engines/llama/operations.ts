@@ -1,5 +1,5 @@
 import type { OperationFrame, OperationName, OperationRequest } from '@waggle/shared/cluster/operation.ts';
-import { toJobFailure } from '@waggle/shared/dialects/job-failure.ts';
+import { toJobFailure } from '@waggle/shared/dialects/failures/job-failure.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { type JsonObject, toObject, toText } from '../json-facts.ts';
 import type { ModelStore, StoredModel } from './models/model-store.ts';

@@ -2,19 +2,19 @@ import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
 import type { Sampling } from '@waggle/shared/chat/generation-request.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FactsCache } from './facts-cache.ts';
 import type { StoredModel } from './models/model-store.ts';
 import { FileInspector } from './process/file-inspector.ts';
 import type { ModelWork, RunEnd } from './process/protocol.ts';
 import { Residents, type ResidentsDeps } from './residents.ts';
-import { hasLibrary } from './testing/built-in-engine.ts';
 import { ModelFolder, scripts } from './testing/model-folder.ts';
+import { describeWithLibrary } from './testing/with-library.ts';
 
 const gibibyte = 1024 ** 3;
 const forever = new AbortController().signal;
 
-describe.skipIf(!hasLibrary)('models in memory', { timeout: 60_000 }, () => {
+describeWithLibrary('models in memory', { timeout: 60_000 }, () => {
   let folder: ModelFolder;
   let inspector: FileInspector;
   let facts: FactsCache;

@@ -1,7 +1,7 @@
 import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
-import { JsonMembers } from '@waggle/shared/dialects/json-members.ts';
+import { JsonMembers } from '@waggle/shared/dialects/json/json-members.ts';
 import type { EngineJob } from '../engine-run.ts';
 import { toObject } from '../json-facts.ts';
 import { isNative, toParts, translate } from '../prepare-job.ts';

@@ -1,4 +1,4 @@
-import { readEngineWords } from '@waggle/shared/dialects/engine-words.ts';
+import { readEngineWords } from '@waggle/shared/dialects/failures/engine-words.ts';
 import { toJson } from '../ask-json.ts';
 import { type JsonObject, toObjects, toText } from '../json-facts.ts';
 import type { EngineReply } from '../transport/ask-engine.ts';

@@ -1,7 +1,7 @@
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
-import { JsonMembers } from '@waggle/shared/dialects/json-members.ts';
-import { isFilled, toNumber, toObject, toText } from '@waggle/shared/dialects/json-value.ts';
-import { unsupported } from '@waggle/shared/dialects/unsupported.ts';
+import { JsonMembers } from '@waggle/shared/dialects/json/json-members.ts';
+import { isFilled, toNumber, toObject, toText } from '@waggle/shared/dialects/json/json-value.ts';
+import { unsupported } from '@waggle/shared/dialects/requests/unsupported.ts';
 import type { ServerKind } from './server-kind.ts';
 
 const members = ['suffix', 'echo', 'best_of', 'n', 'response_format', 'json_schema'];

@@ -2,7 +2,7 @@ import { endpoints } from '@waggle/shared/chat/endpoints.ts';
 import type { JobHeader } from '@waggle/shared/cluster/job.ts';
 import type { VectorWish } from '@waggle/shared/dialects/dialect.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
-import { JsonMembers } from '@waggle/shared/dialects/json-members.ts';
+import { JsonMembers } from '@waggle/shared/dialects/json/json-members.ts';
 import { toVectorWish } from '@waggle/shared/dialects/openai/wished-vectors.ts';
 import type { EngineJob } from '../engine-run.ts';
 import { type JsonObject, toObject } from '../json-facts.ts';

@@ -1,4 +1,4 @@
-import { badRequest } from '@waggle/shared/dialects/unsupported.ts';
+import { badRequest } from '@waggle/shared/dialects/requests/unsupported.ts';
 import type { TagEntry } from '../ollama/model-entries.ts';
 
 const defaultLimit = 20;

@@ -1,5 +1,5 @@
-import { wrongBody } from '@waggle/shared/dialects/go-json.ts';
-import { isObject, type JsonObject } from '@waggle/shared/dialects/json-value.ts';
+import { wrongBody } from '@waggle/shared/dialects/json/go-json.ts';
+import { isObject, type JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 import type { HttpContext } from '../route.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { JsonParser } from './parse-json.ts';

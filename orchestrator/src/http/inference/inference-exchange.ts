@@ -3,7 +3,7 @@ import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Answer, InferenceRequest } from '../../inference/inference.ts';
 import { countAttempts } from '../../inference/request-record.ts';

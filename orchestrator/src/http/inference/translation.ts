@@ -1,7 +1,7 @@
 import type { Capability } from '@waggle/shared/cluster/model.ts';
 import type { AnswerEncoder } from '@waggle/shared/dialects/dialect.ts';
-import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
-import type { RequestFacts } from '@waggle/shared/dialects/request-facts.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
+import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { ErrorForm } from '../errors/error-form.ts';
 

@@ -1,5 +1,5 @@
-import { checkText } from '@waggle/shared/dialects/go-json.ts';
-import { isObject, toText } from '@waggle/shared/dialects/json-value.ts';
+import { checkText } from '@waggle/shared/dialects/json/go-json.ts';
+import { isObject, toText } from '@waggle/shared/dialects/json/json-value.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import { type BlobDeps, BlobPlaces, type WantedFile } from '../../operations/blob-places.ts';

@@ -1,5 +1,5 @@
-import { checkText } from '@waggle/shared/dialects/go-json.ts';
-import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
+import { checkText } from '@waggle/shared/dialects/json/go-json.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 import { withExactModelKeys } from '@waggle/shared/dialects/ollama/body-keys.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { isModelName, splitNodeSuffix } from '../../cluster/model-names.ts';

@@ -1,5 +1,5 @@
-import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
-import { badRequest, unsupported } from '@waggle/shared/dialects/unsupported.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
+import { badRequest, unsupported } from '@waggle/shared/dialects/requests/unsupported.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { NodeRegistry } from '../../cluster/node-registry.ts';
 import { type Aliases, resolveModel } from '../../inference/resolve-model.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { JsonObject } from '@waggle/shared/dialects/json-value.ts';
+import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 import { openai } from '@waggle/shared/dialects/openai/openai.ts';
 import { createResponseEncoder } from '@waggle/shared/dialects/responses/answer-encoder.ts';
 import type { KeptItems } from '@waggle/shared/dialects/responses/read-items.ts';

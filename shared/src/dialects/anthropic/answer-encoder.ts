@@ -3,7 +3,7 @@ import { foldEvents } from '../../chat/fold.ts';
 import type { ToolCall } from '../../chat/generation-request.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
 import type { AnswerEncoder } from '../dialect.ts';
-import { parseObject } from '../json-value.ts';
+import { parseObject } from '../json/json-value.ts';
 
 export interface MessageEncoderOptions {
   /** As the client wrote it. */

@@ -1,7 +1,7 @@
 import type { ContentPart, ImageData } from '../../chat/generation-request.ts';
-import { firstBadBase64 } from '../base64.ts';
-import type { JsonObject } from '../json-value.ts';
-import { needText, readObject, readText, toFields, wrongField } from '../read-fields.ts';
+import { firstBadBase64 } from '../json/base64.ts';
+import type { JsonObject } from '../json/json-value.ts';
+import { needText, readObject, readText, toFields, wrongField } from '../requests/read-fields.ts';
 
 /** A text, or a list of blocks: what every `content` of the API is. Absent or null: no blocks. */
 export function readBlocks(content: unknown, path: string): readonly JsonObject[] {

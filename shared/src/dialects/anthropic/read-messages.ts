@@ -1,8 +1,8 @@
 import type { ChatMessage, ContentPart, ToolCall } from '../../chat/generation-request.ts';
-import type { JsonObject } from '../json-value.ts';
-import { toLaterSystem } from '../later-system.ts';
-import { needText, readFlag, readText, toFields, wrongField } from '../read-fields.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import type { JsonObject } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { toLaterSystem } from '../requests/later-system.ts';
+import { needText, readFlag, readText, toFields, wrongField } from '../requests/read-fields.ts';
 import { joinTexts, readBlocks, readPart, readTextBlock, wrongBlock } from './read-content.ts';
 
 /** The conversation in no dialect; a message with tool results becomes several. */

@@ -6,8 +6,9 @@ import type {
   ToolChoice,
   ToolDefinition,
 } from '../../chat/generation-request.ts';
-import type { JsonObject } from '../json-value.ts';
-import { toPassedOn } from '../passed-on.ts';
+import type { JsonObject } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { toPassedOn } from '../requests/passed-on.ts';
 import {
   needText,
   readFlag,
@@ -18,9 +19,8 @@ import {
   readText,
   toFields,
   wrongField,
-} from '../read-fields.ts';
-import { unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+} from '../requests/read-fields.ts';
+import { unsupported } from '../requests/unsupported.ts';
 import { readBlocks } from './read-content.ts';
 import { combineTurns, readMessages, readSystem } from './read-messages.ts';
 

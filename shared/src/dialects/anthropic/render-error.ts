@@ -1,6 +1,6 @@
 import type { ClusterError } from '../../errors/cluster-error.ts';
 import type { RenderedError } from '../dialect.ts';
-import { publicMessage, publicStatus } from '../public-status.ts';
+import { publicMessage, publicStatus } from '../failures/public-status.ts';
 
 /** `{"type":"error","error":{type, message},"request_id"}`, with the nearest model names or another way out under `hint`. */
 export function renderError(error: ClusterError, requestId: string): RenderedError {

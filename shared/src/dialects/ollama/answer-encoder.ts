@@ -3,9 +3,9 @@ import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
 import { foldEvents } from '../../chat/fold.ts';
 import type { ToolCall } from '../../chat/generation-request.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
+import { writeLogprobs } from '../answers/logprobs.ts';
 import type { AnswerEncoder, AnswerEncoderOptions } from '../dialect.ts';
-import { parseObject } from '../json-value.ts';
-import { writeLogprobs } from '../logprobs.ts';
+import { parseObject } from '../json/json-value.ts';
 import { toDurations } from './durations.ts';
 import { createTimestamp } from './timestamp.ts';
 

@@ -1,10 +1,10 @@
 import { batchKind } from '../../chat/answer-batch.ts';
 import type { FinishReason, Timings, Usage } from '../../chat/chat-event.ts';
 import type { EndpointName } from '../../chat/endpoints.ts';
-import type { AnswerReading } from '../answer-reading.ts';
+import type { AnswerReading } from '../answers/answer-reading.ts';
+import { notAnAnswer } from '../answers/stream-errors.ts';
 import type { JobStats } from '../dialect.ts';
-import { isFilled, isObject, type JsonObject, toNumber } from '../json-value.ts';
-import { notAnAnswer } from '../stream-errors.ts';
+import { isFilled, isObject, type JsonObject, toNumber } from '../json/json-value.ts';
 import { toReportedError } from './classify-error.ts';
 
 /** Reads the lines of a chat or generate answer as far as scheduling needs them. */

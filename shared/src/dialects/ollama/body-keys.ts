@@ -1,6 +1,6 @@
 import type { EndpointName } from '../../chat/endpoints.ts';
-import { type JsonObject, toObject } from '../json-value.ts';
-import { type KnownKeys, knownKeys, withKnownKeys } from '../known-keys.ts';
+import { type JsonObject, toObject } from '../json/json-value.ts';
+import { type KnownKeys, knownKeys, withKnownKeys } from '../requests/known-keys.ts';
 
 /** `arguments`, `properties`, `options` and `format` hold keys of their authors: those count as they are written. */
 const toolCall = knownKeys('id', { function: knownKeys('index name arguments') });

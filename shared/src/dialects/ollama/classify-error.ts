@@ -2,7 +2,7 @@ import type { EndpointName } from '../../chat/endpoints.ts';
 import type { JobFailure } from '../../cluster/job.ts';
 import type { ClusterError } from '../../errors/cluster-error.ts';
 import type { EngineHeaders } from '../dialect.ts';
-import { type KnownSayings, toEngineFailure, toReportedFailure } from '../engine-failure.ts';
+import { type KnownSayings, toEngineFailure, toReportedFailure } from '../failures/engine-failure.ts';
 
 /** What Ollama answers with status 500 although the request is wrong. */
 const known: KnownSayings = {

@@ -10,12 +10,12 @@ import type {
   ToolDefinition,
 } from '../../chat/generation-request.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import { firstBadBase64 } from '../base64.ts';
-import { decodeFunctionTool } from '../function-tool.ts';
-import { wrongType } from '../go-json.ts';
-import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json-value.ts';
-import { badRequest, unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import { firstBadBase64 } from '../json/base64.ts';
+import { wrongType } from '../json/go-json.ts';
+import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { decodeFunctionTool } from '../requests/function-tool.ts';
+import { badRequest, unsupported } from '../requests/unsupported.ts';
 import { toToolCall } from './event-reader.ts';
 import { readThink } from './field-values.ts';
 import { inspectRequest, toTexts } from './inspect-request.ts';

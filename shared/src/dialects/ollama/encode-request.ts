@@ -11,9 +11,9 @@ import type {
   ToolDefinition,
 } from '../../chat/generation-request.ts';
 import type { EncodedRequest, EncodeRequestOptions } from '../dialect.ts';
-import { parseObject } from '../json-value.ts';
-import { badRequest, unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import { parseObject } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { badRequest, unsupported } from '../requests/unsupported.ts';
 
 /**
  * A request for an Ollama engine. For one that came to OpenAI's endpoints it is what Ollama's own `/v1` makes of it: temperature

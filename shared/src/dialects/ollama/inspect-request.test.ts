@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EndpointName, endpoints, isEndpointName } from '../../chat/endpoints.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import { readRefusals } from '../recordings.ts';
+import { readRefusals } from '../answers/recordings.ts';
 import { inspectRequest } from './inspect-request.ts';
 import { requestSchemas } from './request-schema.ts';
 

@@ -2,10 +2,10 @@ import type { EndpointName } from '../../chat/endpoints.ts';
 import type { StartOptions } from '../../cluster/job.ts';
 import type { Capability } from '../../cluster/model.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import { checkFlag, checkInteger, checkNumber, checkText, wrongBody, wrongType } from '../go-json.ts';
-import { isFilled, isNamed, isObject, type JsonObject } from '../json-value.ts';
-import { countCharacters, imageTokens, toTokens } from '../prompt-size.ts';
-import type { RequestFacts } from '../request-facts.ts';
+import { checkFlag, checkInteger, checkNumber, checkText, wrongBody, wrongType } from '../json/go-json.ts';
+import { isFilled, isNamed, isObject, type JsonObject } from '../json/json-value.ts';
+import { countCharacters, imageTokens, toTokens } from '../requests/prompt-size.ts';
+import type { RequestFacts } from '../requests/request-facts.ts';
 import { checkFormat, checkTopLogprobs, readKeepAlive, readThink } from './field-values.ts';
 import { checkOptions, readStartOptions } from './options.ts';
 

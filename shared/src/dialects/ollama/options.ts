@@ -1,6 +1,6 @@
 import type { StartOptions } from '../../cluster/job.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import { checkNumber } from '../go-json.ts';
+import { checkNumber } from '../json/go-json.ts';
 
 /** Type of each of Ollama's options, in its own words. Options it does not know it ignores. */
 const optionTypes: Readonly<Record<string, 'integer' | 'float32' | 'boolean' | 'array'>> = {

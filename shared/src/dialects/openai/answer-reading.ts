@@ -1,9 +1,9 @@
 import { batchKind } from '../../chat/answer-batch.ts';
 import type { FinishReason, Timings, Usage } from '../../chat/chat-event.ts';
-import type { AnswerReading } from '../answer-reading.ts';
+import type { AnswerReading } from '../answers/answer-reading.ts';
+import { notAnAnswer } from '../answers/stream-errors.ts';
 import type { JobStats } from '../dialect.ts';
-import { isFilled, isObject, type JsonObject, toArray, toNumber, toText } from '../json-value.ts';
-import { notAnAnswer } from '../stream-errors.ts';
+import { isFilled, isObject, type JsonObject, toArray, toNumber, toText } from '../json/json-value.ts';
 import { toReportedError } from './classify-error.ts';
 
 const doneFrame = Buffer.from('data: [DONE]\n\n');

@@ -1,6 +1,6 @@
 import type { EndpointName } from '../../chat/endpoints.ts';
-import { type KnownKeys, knownKeys, withKnownKeys } from '../known-keys.ts';
 import { tool } from '../ollama/body-keys.ts';
+import { type KnownKeys, knownKeys, withKnownKeys } from '../requests/known-keys.ts';
 
 const toolCall = knownKeys('index id type', { function: knownKeys('name arguments') });
 const message = knownKeys('role content reasoning name tool_call_id', { tool_calls: toolCall });

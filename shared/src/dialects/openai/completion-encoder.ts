@@ -1,8 +1,8 @@
 import type { ChatEvent, TokenLogprob } from '../../chat/chat-event.ts';
 import { foldEvents } from '../../chat/fold.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
+import { writeListedLogprobs } from '../answers/logprobs.ts';
 import type { AnswerEncoder, AnswerEncoderOptions } from '../dialect.ts';
-import { writeListedLogprobs } from '../logprobs.ts';
 import { encodeStreamEnd, encodeUsage, finishReasons, objectHead, streamHead } from './answer-parts.ts';
 
 /**

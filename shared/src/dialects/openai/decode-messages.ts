@@ -1,8 +1,8 @@
 import type { ChatMessage, ContentPart, ImageData, ToolCall } from '../../chat/generation-request.ts';
-import { firstBadBase64 } from '../base64.ts';
-import { isFilled, isObject, type JsonObject, toArray, toObject, toText } from '../json-value.ts';
-import { badRequest } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import { firstBadBase64 } from '../json/base64.ts';
+import { isFilled, isObject, type JsonObject, toArray, toObject, toText } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { badRequest } from '../requests/unsupported.ts';
 
 /** The conversation in no dialect. Throws `bad-request` with the words of Ollama's `/v1`. */
 export function decodeMessages(messages: readonly unknown[]): readonly ChatMessage[] {

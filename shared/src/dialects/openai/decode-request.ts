@@ -9,10 +9,10 @@ import type {
   ToolChoice,
   ToolDefinition,
 } from '../../chat/generation-request.ts';
-import { decodeFunctionTool } from '../function-tool.ts';
-import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json-value.ts';
-import { badRequest, unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import { isFilled, isObject, type JsonObject, toArray, toNumber, toObject, toText } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { decodeFunctionTool } from '../requests/function-tool.ts';
+import { badRequest, unsupported } from '../requests/unsupported.ts';
 import { decodeMessages } from './decode-messages.ts';
 import { inspectRequest } from './inspect-request.ts';
 import { refuseUntranslatable } from './untranslatable.ts';

@@ -1,5 +1,5 @@
 import type { ChatMessage, ContentPart, ImageData, ToolCall } from '../../chat/generation-request.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
 
 interface OpenCall {
   readonly id: string;

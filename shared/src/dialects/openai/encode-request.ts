@@ -10,9 +10,9 @@ import type {
   ToolDefinition,
 } from '../../chat/generation-request.ts';
 import type { EncodedRequest, EncodeRequestOptions } from '../dialect.ts';
-import { isObject } from '../json-value.ts';
-import { unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import { isObject } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { unsupported } from '../requests/unsupported.ts';
 import { encodeContent, encodeMessages } from './encode-messages.ts';
 
 /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import { readRefusals } from '../recordings.ts';
+import { readRefusals } from '../answers/recordings.ts';
 import { decodeRequest } from './decode-request.ts';
 import { inspectRequest } from './inspect-request.ts';
 import { requestSchemas } from './request-schema.ts';

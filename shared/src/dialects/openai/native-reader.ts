@@ -1,14 +1,14 @@
 import { batchKind, type NativeBatch } from '../../chat/answer-batch.ts';
 import { type EndpointName, endpoints } from '../../chat/endpoints.ts';
 import { toBuffer } from '../../streams/remainder.ts';
+import { sseFraming } from '../answers/framing.ts';
+import type { Holes } from '../answers/line-shape.ts';
+import { NativeStream, parse } from '../answers/native-stream.ts';
+import { endedEarly, notAnAnswer, notJson } from '../answers/stream-errors.ts';
+import { createWholeReader } from '../answers/whole-reader.ts';
 import type { JobStats, ModelRewrite, NativeReader, NativeReaderOptions, VectorWish, WholeAnswer } from '../dialect.ts';
-import { sseFraming } from '../framing.ts';
-import type { JsonObject } from '../json-value.ts';
-import type { Holes } from '../line-shape.ts';
-import { NativeStream, parse } from '../native-stream.ts';
-import { parseOutsideArrays, withModel } from '../outside-arrays.ts';
-import { endedEarly, notAnAnswer, notJson } from '../stream-errors.ts';
-import { createWholeReader } from '../whole-reader.ts';
+import type { JsonObject } from '../json/json-value.ts';
+import { parseOutsideArrays, withModel } from '../requests/outside-arrays.ts';
 import { choicesOf, OpenaiReading, toChunk, toUsage } from './answer-reading.ts';
 import { toWishedVectors } from './wished-vectors.ts';
 

@@ -1,7 +1,7 @@
 import type { ChatEvent, Usage } from '../../chat/chat-event.ts';
 import type { EndpointName } from '../../chat/endpoints.ts';
 import type { AnswerEncoder, AnswerEncoderOptions } from '../dialect.ts';
-import type { JsonObject } from '../json-value.ts';
+import type { JsonObject } from '../json/json-value.ts';
 import { createAnswerEncoder } from './answer-encoder.ts';
 import { encodeStreamEnd, encodeUsage, streamHead } from './answer-parts.ts';
 

@@ -1,5 +1,5 @@
 import type { ToolCall } from '../../chat/generation-request.ts';
-import { isFilled, isObject, toNumber, toText } from '../json-value.ts';
+import { isFilled, isObject, toNumber, toText } from '../json/json-value.ts';
 
 interface OpenCall {
   readonly key: number;

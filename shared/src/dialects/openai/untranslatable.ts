@@ -1,5 +1,5 @@
-import { isObject, type JsonObject } from '../json-value.ts';
-import { unsupported } from '../unsupported.ts';
+import { isObject, type JsonObject } from '../json/json-value.ts';
+import { unsupported } from '../requests/unsupported.ts';
 
 /**
  * Parameters of OpenAI's API, vLLM and llama-server that change the answer and that an engine of the other family cannot be

@@ -1,5 +1,5 @@
-import { toArray, toNumber } from '../json-value.ts';
-import { notAnAnswer } from '../stream-errors.ts';
+import { notAnAnswer } from '../answers/stream-errors.ts';
+import { toArray, toNumber } from '../json/json-value.ts';
 
 /** A vector as OpenAI's APIs carry it: numbers, or little-endian 32-bit floats in base64. */
 export function decodeVector(value: unknown): readonly number[] {

@@ -1,7 +1,7 @@
+import { parse } from '../answers/native-stream.ts';
 import type { VectorWish } from '../dialect.ts';
-import { isObject, type JsonObject, toArray } from '../json-value.ts';
-import { parse } from '../native-stream.ts';
-import { unsupported } from '../unsupported.ts';
+import { isObject, type JsonObject, toArray } from '../json/json-value.ts';
+import { unsupported } from '../requests/unsupported.ts';
 import { encodeVector } from './vector-base64.ts';
 
 /** What a request for embeddings says of its vectors; undefined: nothing that an engine might overlook. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ChatEvent, FinishReason } from '../../chat/chat-event.ts';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import type { JsonObject } from '../json-value.ts';
+import type { JsonObject } from '../json/json-value.ts';
 import { createResponseEncoder, type ResponseEncoderOptions } from './answer-encoder.ts';
 import type { OwnTool } from './tool-names.ts';
 

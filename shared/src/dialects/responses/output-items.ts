@@ -1,7 +1,7 @@
 import type { TokenLogprob } from '../../chat/chat-event.ts';
 import type { ToolCall } from '../../chat/generation-request.ts';
-import { type JsonObject, parseObject } from '../json-value.ts';
-import { writeLogprobs } from '../logprobs.ts';
+import { writeLogprobs } from '../answers/logprobs.ts';
+import { type JsonObject, parseObject } from '../json/json-value.ts';
 import type { ReasoningForm } from './read-request.ts';
 import { toSealed } from './reasoning-item.ts';
 import type { OwnTools } from './tool-names.ts';

@@ -1,7 +1,7 @@
-import { isFilled, isObject, type JsonObject } from '../json-value.ts';
-import { toLaterSystem } from '../later-system.ts';
-import { needText, readList, readText, toFields, wrongField } from '../read-fields.ts';
-import { unsupported } from '../unsupported.ts';
+import { isFilled, isObject, type JsonObject } from '../json/json-value.ts';
+import { toLaterSystem } from '../requests/later-system.ts';
+import { needText, readList, readText, toFields, wrongField } from '../requests/read-fields.ts';
+import { unsupported } from '../requests/unsupported.ts';
 import { toThinking } from './reasoning-item.ts';
 import { toChatName, toCustomArguments } from './tool-names.ts';
 

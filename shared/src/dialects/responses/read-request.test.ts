@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ClusterError } from '../../errors/cluster-error.ts';
-import type { JsonObject } from '../json-value.ts';
+import type { JsonObject } from '../json/json-value.ts';
 import type { KeptItems } from './read-items.ts';
 import { readResponsesRequest } from './read-request.ts';
 import { toSealed } from './reasoning-item.ts';

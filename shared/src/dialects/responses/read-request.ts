@@ -1,5 +1,6 @@
-import { isObject, type JsonObject } from '../json-value.ts';
-import { toPassedOn } from '../passed-on.ts';
+import { isObject, type JsonObject } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { toPassedOn } from '../requests/passed-on.ts';
 import {
   needText,
   readFlag,
@@ -10,9 +11,8 @@ import {
   readText,
   toFields,
   wrongField,
-} from '../read-fields.ts';
-import { badRequest, unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+} from '../requests/read-fields.ts';
+import { badRequest, unsupported } from '../requests/unsupported.ts';
 import { type KeptItems, readInput, toChatMessages } from './read-items.ts';
 import { readTools } from './read-tools.ts';
 import type { OwnTools } from './tool-names.ts';

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../json-value.ts';
-import { needText, readFlag, readList, readObject, readText, toFields, wrongField } from '../read-fields.ts';
-import { unsupported } from '../unsupported.ts';
-import { withoutAbsent } from '../without-absent.ts';
+import type { JsonObject } from '../json/json-value.ts';
+import { withoutAbsent } from '../json/without-absent.ts';
+import { needText, readFlag, readList, readObject, readText, toFields, wrongField } from '../requests/read-fields.ts';
+import { unsupported } from '../requests/unsupported.ts';
 import { customParameters, type OwnTool, toChatName } from './tool-names.ts';
 
 export interface ReadTools {

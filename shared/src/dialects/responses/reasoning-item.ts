@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, toArray, toText } from '../json-value.ts';
+import { isObject, type JsonObject, toArray, toText } from '../json/json-value.ts';
 
 /**
  * What clients keep that are given nothing else of the thinking. Nothing is secret about it: it is the text, marked, so that it can

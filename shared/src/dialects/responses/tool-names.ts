@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json-value.ts';
+import type { JsonObject } from '../json/json-value.ts';
 
 /** A tool as its client knows it. */
 export interface OwnTool {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Template } from '@huggingface/jinja';
 import type { Llama, LlamaModel, Token } from 'node-llama-cpp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { importLibrary, type Library } from '../process/library.ts';
+import { describeWithLibrary } from '../testing/with-library.ts';
 import { buildHelloModel } from './hello-model.ts';
 import { buildEmbeddingGguf, buildScriptedGguf, writeScriptedGguf } from './scripted-gguf.ts';
-
-const library = await import('node-llama-cpp').catch(() => undefined);
 
 test('one spelling cannot be two tokens', () => {
   expect(() => buildScriptedGguf({ name: 'x', scripts: { '<|a|>': 'y', '<|b|>': 'y' } })).toThrow('"y" cannot be cut');
@@ -23,12 +23,14 @@ test('hello is small and the same each time', () => {
   expect(Buffer.from(buildHelloModel()).equals(model)).toBe(true);
 });
 
-describe.skipIf(library === undefined)('in llama.cpp', () => {
+describeWithLibrary('in llama.cpp', () => {
+  let library: Library;
   let folder: string;
   let llama: Llama;
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'waggle-scripted-'));
-    if (library !== undefined) llama = await library.getLlama({ gpu: false, build: 'never', maxThreads: 1 });
+    library = await importLibrary();
+    llama = await library.getLlama({ gpu: false, build: 'never', maxThreads: 1 });
   });
   afterAll(async () => {
     await llama.dispose();
@@ -82,7 +84,6 @@ describe.skipIf(library === undefined)('in llama.cpp', () => {
     const modelPath = path.join(folder, 'json.gguf');
     await writeScriptedGguf(modelPath, { name: 'json', scripts: { '<|a|>': 'No JSON at all.' } });
     const model = await llama.loadModel({ modelPath });
-    if (library === undefined) return;
     const grammar = await llama.createGrammarForJsonSchema({
       type: 'object',
       properties: {

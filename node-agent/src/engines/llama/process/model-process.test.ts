@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasLibrary } from '../testing/built-in-engine.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ModelFolder } from '../testing/model-folder.ts';
+import { describeWithLibrary } from '../testing/with-library.ts';
 import { ModelProcess } from './model-process.ts';
 import type { ModelWork, RunEnd } from './protocol.ts';
 
-describe.skipIf(!hasLibrary)('the process of a model', { timeout: 60_000 }, () => {
+describeWithLibrary('the process of a model', { timeout: 60_000 }, () => {
   let folder: ModelFolder;
   let file: string;
   beforeAll(async () => {

@@ -7,12 +7,6 @@ import type { Engine } from '../../engine.ts';
 import { createLlamaEngine, type LlamaEngine, type LlamaEngineOptions } from '../llama-engine.ts';
 import type { ModelStore } from '../models/model-store.ts';
 
-/** Whether the library is installed here: without it there is nothing to test. */
-export const hasLibrary = await import('node-llama-cpp').then(
-  () => true,
-  () => false,
-);
-
 export function startEngine(store: ModelStore, more: Partial<LlamaEngineOptions> = {}): LlamaEngine {
   return createLlamaEngine({ store, settings: {}, hasOtherModels: () => false, clock: systemClock, ...more });
 }
