@@ -104,7 +104,7 @@ function inWords(bytes: number): string {
 /** A question for one byte: it tells the size, whether ranges are given, and what identifies the file. */
 async function askFacts(file: RemoteFile, options: DownloadOptions): Promise<SourceFacts> {
   const answer = await requestSource(file.url, { range: 'bytes=0-0' }, options);
-  await answer.discard();
+  answer.discard();
   const takesRanges = answer.status === 206;
   const range = takesRanges ? parseContentRange(answer.headers) : undefined;
   const length = answer.status === 200 ? toLength(answer.headers.get('content-length')) : undefined;
@@ -203,7 +203,7 @@ async function fetchSome(
   let position = from;
   try {
     const answer = await requestSource(url, inRanges ? rangeHeaders(from, to, identity) : {}, options);
-    await checkAnswer(answer, inRanges ? { from, to } : undefined, identity);
+    checkAnswer(answer, inRanges ? { from, to } : undefined, identity);
     for await (const bytes of answer.body) {
       if (position + bytes.length > to) throw new SourceFailure(`${shown(url)} sends more bytes than it has`);
       await part.write(bytes, position);
@@ -222,14 +222,10 @@ function rangeHeaders(from: number, to: number, { validator }: SourceIdentity): 
   return { range: `bytes=${from}-${to - 1}`, ...(validator.startsWith('"') && { 'if-range': validator }) };
 }
 
-async function checkAnswer(
-  answer: SourceAnswer,
-  asked: ByteRange | undefined,
-  identity: SourceIdentity,
-): Promise<void> {
+function checkAnswer(answer: SourceAnswer, asked: ByteRange | undefined, identity: SourceIdentity): void {
   const problem = problemOf(answer, asked, identity);
   if (problem === undefined) return;
-  await answer.discard();
+  answer.discard();
   throw problem;
 }
 

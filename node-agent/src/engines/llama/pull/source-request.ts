@@ -1,3 +1,5 @@
+import { type IncomingMessage, request as requestPlain } from 'node:http';
+import { request as requestEncrypted } from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ErrorCode } from '@waggle/shared/errors/error-codes.ts';
 import type { HubSettings, PullLimits } from './pull-settings.ts';
@@ -28,7 +30,7 @@ export interface SourceAnswer {
   /** The bytes as they come; throws a SourceFailure when they stop coming. Returning early ends the connection. */
   readonly body: AsyncGenerator<Uint8Array, void, undefined>;
   /** Ends the connection where `body` is not read at all. */
-  discard(): Promise<void>;
+  discard(): void;
 }
 
 export interface SourceOptions {
@@ -52,28 +54,30 @@ export async function requestSource(
   let current = new URL(url);
   try {
     for (let hops = 0; ; hops++) {
-      const response = await fetch(current.href, {
-        redirect: 'manual',
-        // Compressed ranges would be ranges of something else.
-        headers: { 'accept-encoding': 'identity', 'user-agent': 'waggle', ...headers, ...authorization(current, hub) },
-        signal: watch.signal,
-      });
-      linked = { ...linked, ...toLinked(response.headers) };
-      const location = response.headers.get('location');
-      if (response.status < 300 || response.status >= 400 || response.status === 304 || location === null) {
-        await refuseStatus(response, current, hub);
+      const response = await get(current, { ...headers, ...authorization(current, hub) }, watch.signal);
+      const received = new Headers(toPairs(response.rawHeaders));
+      const { statusCode: status = 0 } = response;
+      linked = { ...linked, ...toLinked(received) };
+      const location = received.get('location');
+      if (status < 300 || status >= 400 || status === 304 || location === null) {
+        try {
+          refuseStatus(status, received, current, hub);
+        } catch (refusal) {
+          response.destroy();
+          throw refusal;
+        }
         return {
-          status: response.status,
-          headers: response.headers,
+          status,
+          headers: received,
           linked,
           body: readBody(response, current, watch, signal),
-          async discard() {
+          discard() {
             watch.pause();
-            await response.body?.cancel();
+            response.destroy();
           },
         };
       }
-      await response.body?.cancel();
+      response.destroy();
       if (hops === limits.redirects) throw new SourceFailure(`${shown(url)} redirects more than ${hops} times`);
       current = followed(current, location);
       watch.restart();
@@ -82,6 +86,22 @@ export async function requestSource(
     watch.pause();
     throw toFailure(cause, current, watch, signal);
   }
+}
+
+/**
+ * Not `fetch`: that of Node throws where nobody can catch it when a source closes the connection before its last bytes were read, and so ends
+ * the whole program.
+ */
+function get(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+  const request = url.protocol === 'https:' ? requestEncrypted : requestPlain;
+  return new Promise((resolve, reject) => {
+    // Compressed ranges would be ranges of something else.
+    const always = { 'accept-encoding': 'identity', 'user-agent': 'waggle' };
+    request(url, { headers: { ...always, ...headers }, signal })
+      .on('error', reject)
+      .on('response', resolve)
+      .end();
+  });
 }
 
 /** Again after a while, as often as the limits say, where that may help. Rejects with the signal's reason. */
@@ -132,16 +152,21 @@ export function followed(from: URL, location: string): URL {
   return url;
 }
 
+function toPairs(rawHeaders: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) pairs.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
+  return pairs;
+}
+
 function toLinked(headers: Headers): SourceAnswer['linked'] {
   const sha256 = /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(headers.get('x-linked-etag') ?? '')?.[1];
   const size = /^\d{1,15}$/.exec(headers.get('x-linked-size') ?? '')?.[0];
   return { ...(sha256 !== undefined && { sha256 }), ...(size !== undefined && { sizeBytes: Number(size) }) };
 }
 
-async function refuseStatus(response: Response, url: URL, hub: HubSettings): Promise<void> {
-  const { status } = response;
+/** @throws SourceFailure */
+function refuseStatus(status: number, headers: Headers, url: URL, hub: HubSettings): void {
   if (status === 200 || status === 206 || status === 412 || status === 416) return;
-  await response.body?.cancel();
   const isHub = url.origin === new URL(hub.endpoint).origin;
   const where = shown(url);
   if (status === 401 || status === 403) {
@@ -153,7 +178,7 @@ async function refuseStatus(response: Response, url: URL, hub: HubSettings): Pro
     throw new SourceFailure(`there is no ${where} (${status})`, { code: 'not-found' });
   const passes = status === 408 || status === 429 || status >= 500;
   const why = status === 429 ? 'gets too many requests' : `answers with status ${status}`;
-  throw new SourceFailure(`${url.host} ${why}`, { isRetryable: passes, retryAfterMs: retryAfter(response.headers) });
+  throw new SourceFailure(`${url.host} ${why}`, { isRetryable: passes, retryAfterMs: retryAfter(headers) });
 }
 
 function hubAdvice({ token }: HubSettings): string {
@@ -172,14 +197,14 @@ function retryAfter(headers: Headers): number | undefined {
 }
 
 async function* readBody(
-  response: Response,
+  response: IncomingMessage,
   url: URL,
   watch: StallWatch,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     watch.restart();
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of response) {
       // The reader's own time is not the source's.
       watch.pause();
       yield chunk;
@@ -207,7 +232,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'cannot be found: no name service knows it',
   EAI_AGAIN: 'cannot be found: the name service does not answer',
   ECONNREFUSED: 'refuses the connection',
-  UND_ERR_CONNECT_TIMEOUT: 'does not take the connection',
+  ETIMEDOUT: 'does not take the connection',
 };
 
 /** Aborts its signal when nothing came for a while; the outer signal's abort goes through. */
