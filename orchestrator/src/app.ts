@@ -19,6 +19,7 @@ import { requestRoutes } from './http/cluster/request-routes.ts';
 import { errorFormOf } from './http/errors/error-form.ts';
 import { FailureRenderer } from './http/errors/failure-renderer.ts';
 import { InferenceEdge } from './http/inference/inference-edge.ts';
+import { KnownBodies } from './http/inference/known-bodies.ts';
 import { createUnsentBytes, type UnsentBytes } from './http/inference/unsent-bytes.ts';
 import { createAdminGuard } from './http/middleware/admin-guard.ts';
 import { createCors } from './http/middleware/cross-origin.ts';
@@ -109,6 +110,7 @@ export function createApp(deps: AppDeps): ServedApp {
     json,
     ...patience,
     timeoutOf: (model) => settings.timeoutOf(model, aliases()),
+    knownBodies: new KnownBodies(),
     cacheWish: (request, control) => toCacheWish(request, control, config.cache),
   });
 

@@ -14,6 +14,7 @@ import type { RequestIds } from '../request-id.ts';
 import type { DirectHandler, Handler, Route } from '../route.ts';
 import type { RunningRequests } from '../running-requests.ts';
 import { InferenceExchange } from './inference-exchange.ts';
+import type { KnownBodies } from './known-bodies.ts';
 import type { Translation } from './translation.ts';
 import type { UnsentBytes } from './unsent-bytes.ts';
 
@@ -35,6 +36,7 @@ export interface InferenceEdgeDeps {
   readonly unsentBytes: UnsentBytes;
   /** Deadline in milliseconds of requests for a model that state none. */
   readonly timeoutOf: (model: string) => number | undefined;
+  readonly knownBodies: KnownBodies;
   /** What a request wants of the cache. */
   readonly cacheWish: (request: JudgedRequest, control: CacheControl) => CacheWish | undefined;
 }

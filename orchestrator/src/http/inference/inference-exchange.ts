@@ -5,6 +5,7 @@ import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import { ClusterError, toClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { CacheControl } from '../../caching/cache-wish.ts';
 import type { Answer, InferenceRequest } from '../../inference/inference.ts';
 import { countAttempts } from '../../inference/request-record.ts';
 import { attemptsHeader, nodeHeader, toHeaderText, toNodeList } from '../answer-headers.ts';
@@ -14,6 +15,7 @@ import { sendAndHangUp } from '../errors/send-and-hang-up.ts';
 import type { RunningRequest } from '../running-requests.ts';
 import { type AnswerForm, AnswerWriter } from './answer-writer.ts';
 import type { InferenceEdgeDeps } from './inference-edge.ts';
+import type { UnderstoodBody } from './known-bodies.ts';
 import { type RequestOptions, readRequestOptions } from './request-options.ts';
 import type { TranslatedCall, Translation } from './translation.ts';
 
@@ -32,6 +34,11 @@ const sseSilenceMs = 15_000;
 
 /** Far beyond any name there is; it is kept with the request, and said in the error. */
 const longestModelName = 1_024;
+
+/** What a body says, and what of it goes to an engine. */
+interface ReadBody extends UnderstoodBody {
+  readonly toSend: Uint8Array;
+}
 
 /** What is known of a request once its body was read; a generation has begun by then. */
 interface Admitted {
@@ -91,38 +98,65 @@ export class InferenceExchange implements RunningRequest {
 
   /** Takes the body in and hands it on. Ends before the answer begins: what a running function saw stays in memory, body and all. */
   async #admit(options: RequestOptions, receivedAt: number): Promise<Admitted> {
-    const { incoming, endpoint } = this.#options;
-    const { bodies, json, inference } = this.#deps;
+    const { incoming } = this.#options;
+    const { bodies, inference } = this.#deps;
     const body = await bodies.read(incoming);
     this.#bodyBytes = body.length;
     if (this.#isClosed) this.#releaseBody();
-    const written = json.isSmall(body) ? json.parse(body) : await json.parseLarge(body);
-    this.#call = this.#options.translation?.read(written, this.#requestId);
-    const parsed = this.#call?.chat ?? dialects[endpoints[endpoint].dialect].withExactKeys(endpoint, written);
-    const facts = this.#inspect(parsed);
-    if (facts.model.length > longestModelName) throw invalidModelName();
-    const encoding = encodingOf(parsed);
+    const { facts, encoding, cacheWish, toSend } =
+      this.#recall(body, options.cache) ?? (await this.#understand(body, options.cache));
     if (facts.action !== 'run') return { facts, form: this.#formOf({ ...facts, stream: false }, encoding) };
     const deadlineMs = options.deadlineMs ?? this.#deps.timeoutOf(facts.model);
     if (options.deadlineMs === undefined && deadlineMs !== undefined)
       this.#limit(deadlineMs, receivedAt, 'models: timeout');
-    const answer = this.#call === undefined ? 'native' : 'events';
     const request: InferenceRequest = {
       requestId: this.#requestId,
       facts,
-      body: this.#toSend(body, { parsed, isRewritten: parsed !== written }),
+      body: toSend,
       priority: options.priority,
       receivedAt,
       deadlineMs,
       client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
       traceparent: options.traceparent,
       hops: options.hops,
-      answer,
-      cacheWish: this.#deps.cacheWish({ endpoint, answer, parsed, bytes: body.length }, options.cache),
+      answer: this.#call === undefined ? 'native' : 'events',
+      cacheWish,
     };
     this.#isStream = facts.stream;
     this.#answer = inference.run(request, this.#controller.signal);
     return { facts, form: this.#formOf(facts, encoding) };
+  }
+
+  /** What was understood of the same bytes before. */
+  #recall(body: Buffer, cache: CacheControl): ReadBody | undefined {
+    if (!this.#isPlain(cache)) return undefined;
+    const known = this.#deps.knownBodies.find(this.#options.endpoint, body);
+    return known && { ...known, toSend: body };
+  }
+
+  async #understand(body: Buffer, cache: CacheControl): Promise<ReadBody> {
+    const { endpoint, translation } = this.#options;
+    const { json, knownBodies } = this.#deps;
+    const written = json.isSmall(body) ? json.parse(body) : await json.parseLarge(body);
+    this.#call = translation?.read(written, this.#requestId);
+    const parsed = this.#call?.chat ?? dialects[endpoints[endpoint].dialect].withExactKeys(endpoint, written);
+    const facts = this.#inspect(parsed);
+    if (facts.model.length > longestModelName) throw invalidModelName();
+    const answer = this.#call === undefined ? 'native' : 'events';
+    const cacheWish =
+      facts.action === 'run'
+        ? this.#deps.cacheWish({ endpoint, answer, parsed, bytes: body.length }, cache)
+        : undefined;
+    const understood = { facts, encoding: encodingOf(parsed), cacheWish };
+    const toSend = this.#toSend(body, { parsed, isRewritten: parsed !== written });
+    if (toSend === body && this.#isPlain(cache)) knownBodies.keep(endpoint, body, understood);
+    return { ...understood, toSend };
+  }
+
+  /** Its body alone says what is wanted. */
+  #isPlain({ noStore, noCache, use }: CacheControl): boolean {
+    const { alwaysStream, translation } = this.#options;
+    return !alwaysStream && translation === undefined && !noStore && !noCache && !use;
   }
 
   #releaseBody(): void {
