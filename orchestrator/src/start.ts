@@ -93,6 +93,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     cache,
     registry,
     aliases,
+    settings,
     requests,
     clock,
   });

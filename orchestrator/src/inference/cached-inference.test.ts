@@ -99,6 +99,60 @@ describe('what was answered before', () => {
     expect(bed.run({ cacheWish: wish }).record.cache).toBe('miss');
   });
 
+  it('is not kept when the model became another while it was made, nor given to who asks then', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a', { lanes: 2, models: [{ digest: 'one', parallel: 2 }] });
+    bed.run({ cacheWish: wish });
+    await settled();
+    const [old] = node.busy;
+    node.report([{ digest: 'two', parallel: 2 }]);
+    const second = bed.run({ cacheWish: wish });
+    await settled();
+    expect(second.record.cache).toBe('miss');
+    const [fresh] = node.busy.filter((lane) => lane !== old);
+    old?.text('old');
+    old?.finish({ usage });
+    await settled();
+    expect(bed.cache.stats()).toMatchObject({ stored: 0 });
+    fresh?.text('new');
+    fresh?.finish({ usage });
+    await settled();
+    const third = bed.run({ cacheWish: wish });
+    await settled();
+    expect(third).toMatchObject({ text: 'new', record: { cache: 'hit' } });
+  });
+
+  it('is asked anew when its context, or the nodes that may give it, are to be others', async () => {
+    const bed = new InferenceBed();
+    const [a, b] = ['a', 'b'].map((name) => bed.cluster.join(name, { models: [{ digest: name }] }));
+    if (a === undefined || b === undefined) throw new Error('no nodes');
+    bed.cluster.want('llama3.2', { nodes: ['a'] });
+    bed.run({ cacheWish: wish });
+    await answer(a, 'from a');
+    bed.cluster.want('llama3.2', { nodes: ['a'], numCtx: 512 });
+    bed.run({ cacheWish: wish });
+    await answer(a, 'from a, shorter');
+    bed.cluster.want('llama3.2', { nodes: ['b'] });
+    const third = bed.run({ cacheWish: wish });
+    await answer(b, 'from b');
+    expect(third.text).toBe('from b');
+    bed.cluster.want('llama3.2', { nodes: ['a'], numCtx: 512 });
+    const again = bed.run({ cacheWish: wish });
+    await settled();
+    expect(again).toMatchObject({ text: 'from a, shorter', record: { cache: 'hit' } });
+  });
+
+  it('is never that of a stand-in, and the cache hears nothing of it', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a', { models: [{ scripted: true }] });
+    for (const _ of [1, 2]) {
+      const asked = bed.run({ cacheWish: wish });
+      await answer(node, 'hello');
+      expect([asked.text, asked.record.cache]).toEqual(['hello', undefined]);
+    }
+    expect(bed.cache.stats()).toMatchObject({ misses: 0, stored: 0, entries: 0 });
+  });
+
   it('is given by its own model’s name only', async () => {
     const bed = new InferenceBed();
     const node = bed.cluster.join('a', { models: [{ digest: 'one' }] });

@@ -4,20 +4,16 @@ import type { CacheWish } from '../caching/cache-wish.ts';
 import { joinBatches, type KeptAnswer, replay } from '../caching/kept-answer.ts';
 import type { ResponseCache } from '../caching/response-cache.ts';
 import { SharedAnswer } from '../caching/shared-answer.ts';
-import type { NodeRegistry } from '../cluster/node-registry.ts';
 import type { Answer, Inference, InferenceRequest } from './inference.ts';
-import { modelVersions, versionOf } from './model-version.ts';
+import { modelVersions, type VersionDeps, versionOf } from './model-version.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import type { RequestLog } from './request-log.ts';
 import type { RequestRecord } from './request-record.ts';
-import type { Aliases } from './resolve-model.ts';
 
-export interface CachedInferenceDeps {
+export interface CachedInferenceDeps extends VersionDeps {
   /** Makes the answers that are not kept. */
   readonly inference: Inference;
   readonly cache: ResponseCache;
-  readonly registry: NodeRegistry;
-  readonly aliases: () => Aliases;
   readonly requests: RequestLog;
   readonly clock: Clock;
 }
@@ -26,6 +22,16 @@ export interface CachedInferenceDeps {
 interface Flight {
   readonly answer: SharedAnswer;
   readonly record: RequestRecord;
+}
+
+/** A request that is answered anew. */
+interface Led {
+  readonly request: InferenceRequest;
+  readonly wish: CacheWish;
+  /** Of its flight. */
+  readonly key: string;
+  /** Under which its answer may be kept. */
+  readonly keys: readonly string[];
 }
 
 /** Answers from the cache where a request allows it, and answers those who ask the same at the same time together. */
@@ -43,21 +49,22 @@ export class CachedInference implements Inference {
     const { inference, cache } = this.#deps;
     const { cacheWish } = request;
     if (cacheWish === undefined || !cache.isOn) return inference.run(request, signal);
-    const key = flightKey(request, cacheWish);
+    const keys = this.#keysOf(request, cacheWish);
+    if (keys.length === 0) return inference.run(request, signal);
+    const key = flightKey(request, keys);
     if (cacheWish.read) {
-      const kept = cache.find(this.#keysOf(request, cacheWish));
+      const kept = cache.find(keys);
       if (kept !== undefined) return this.#replay(request, kept);
       const flight = this.#flights.get(key);
       if (flight?.answer.isOpen === true) return this.#join(request, flight, signal);
     }
-    return this.#lead(request, cacheWish, key, signal);
+    return this.#lead({ request, wish: cacheWish, key, keys }, signal);
   }
 
-  /** None where nobody serves the model: the request is then refused by whoever refuses it else. */
+  /** None where nobody serves the model, or a stand-in does: the request is then answered, or refused, as if there were no cache. */
   #keysOf({ facts }: InferenceRequest, { requestHash }: CacheWish): readonly string[] {
-    const { registry, aliases } = this.#deps;
     try {
-      return modelVersions(facts.model, registry, aliases()).map((version) => keyOf(requestHash, version));
+      return modelVersions(facts.model, this.#deps).map((version) => keyOf(requestHash, version));
     } catch {
       return [];
     }
@@ -85,7 +92,8 @@ export class CachedInference implements Inference {
     return { record, [Symbol.asyncIterator]: () => this.#keeper.follow(request, record, batches, learn) };
   }
 
-  #lead(request: InferenceRequest, wish: CacheWish, key: string, signal: AbortSignal): Answer {
+  #lead(led: Led, signal: AbortSignal): Answer {
+    const { request, key } = led;
     const { inference, cache } = this.#deps;
     cache.count('misses');
     const work = new AbortController();
@@ -99,7 +107,7 @@ export class CachedInference implements Inference {
         abandon: (reason) => work.abort(reason),
         settled: (batches) => {
           if (this.#flights.get(key) === flight) this.#flights.delete(key);
-          if (batches !== undefined) this.#keep(request, wish, made.record, batches);
+          if (batches !== undefined) this.#keep(led, made.record, batches);
         },
         largestBytes: cache.largestBytes,
       }),
@@ -108,18 +116,15 @@ export class CachedInference implements Inference {
     return { record: made.record, [Symbol.asyncIterator]: () => flight.answer.read(signal) };
   }
 
-  #keep(
-    request: InferenceRequest,
-    { requestHash }: CacheWish,
-    { attempts, node, usage }: RequestRecord,
-    batches: readonly AnswerBatch[],
-  ): void {
+  /** Not where the model became another one meanwhile: nobody knows which of them answered. */
+  #keep({ request, wish, keys }: Led, { attempts, node, usage }: RequestRecord, batches: readonly AnswerBatch[]): void {
     const answered = attempts.at(-1);
-    const version = answered && versionOf(answered, this.#deps.registry);
+    const version = answered && versionOf(answered, this.#deps);
     const batch = joinBatches(batches);
     if (version === undefined || batch === undefined) return;
+    const key = keyOf(wish.requestHash, version);
     const { endpoint, stream } = request.facts;
-    this.#deps.cache.keep(keyOf(requestHash, version), { endpoint, stream, batch, node, usage });
+    if (keys.includes(key)) this.#deps.cache.keep(key, { endpoint, stream, batch, node, usage });
   }
 }
 
@@ -128,8 +133,8 @@ function keyOf(requestHash: string, version: string): string {
 }
 
 /** What is made as a stream is no help to a client that wants a whole, and the other way round; nor what waits behind others. */
-function flightKey({ facts, priority }: InferenceRequest, { requestHash }: CacheWish): string {
-  return `${requestHash} ${facts.stream} ${priority}`;
+function flightKey({ facts, priority }: InferenceRequest, keys: readonly string[]): string {
+  return `${keys.join(' ')} ${facts.stream} ${priority}`;
 }
 
 function iterate(batches: AsyncIterator<AnswerBatch>): AsyncIterable<AnswerBatch> {

@@ -36,7 +36,7 @@ export class InferenceBed {
   #count = 0;
 
   constructor(limits: Partial<InferenceLimits> = {}) {
-    const { registry, scheduler } = this.cluster;
+    const { registry, scheduler, settings } = this.cluster;
     const aliases = () => new Map<string, readonly string[]>();
     const { clock, budget, requests } = this;
     this.cache = new ResponseCache({ maxBytes: 1e6, ttlMs: 60_000 }, clock);
@@ -56,7 +56,15 @@ export class InferenceBed {
       registry,
       aliases,
     );
-    this.#inference = new CachedInference({ inference, cache: this.cache, registry, aliases, requests, clock });
+    this.#inference = new CachedInference({
+      inference,
+      cache: this.cache,
+      registry,
+      aliases,
+      settings,
+      requests,
+      clock,
+    });
   }
 
   /** A request whose answer nobody reads yet. */
