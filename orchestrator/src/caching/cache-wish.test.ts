@@ -96,6 +96,18 @@ test('two orders of a schema are two requests', () => {
   expect(one).not.toBe(other);
 });
 
+test('what a stream says at its end is a part of the engine’s own bytes, and of no events', () => {
+  const parsed = { model: 'm', temperature: 0 };
+  const streamed = { ...parsed, stream: true, stream_options: { include_usage: true } };
+  const same = (answer: 'native' | 'events') => {
+    const [one, other] = [parsed, streamed].map((each) =>
+      toCacheWish({ endpoint: 'openai.chat', answer, parsed: each, bytes: 100 }, silent, { seeded: false }),
+    );
+    return one?.requestHash === other?.requestHash;
+  };
+  expect([same('native'), same('events')]).toEqual([false, true]);
+});
+
 test('what is said in events is another answer', () => {
   const parsed = { model: 'm', temperature: 0 };
   const [native, events] = (['native', 'events'] as const).map((answer) =>

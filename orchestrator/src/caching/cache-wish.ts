@@ -53,7 +53,7 @@ export function toCacheWish(
 ): CacheWish | undefined {
   if (control.noStore || bytes > longestRequest || !isObject(parsed) || asksForSeveral(parsed)) return undefined;
   if (!control.use && !isRepeatable(endpoint, parsed, settings.seeded)) return undefined;
-  const form = `${endpoint} ${answer}\n${canonical(parsed)}`;
+  const form = `${endpoint} ${answer}\n${canonical(parsed, answer)}`;
   return { requestHash: hash('sha256', form, 'base64url'), read: !control.noCache };
 }
 
@@ -73,10 +73,13 @@ function isRepeatable(endpoint: EndpointName, parsed: JsonObject, seeded: boolea
   return sampling['temperature'] === 0 || (seeded && typeof sampling['seed'] === 'number');
 }
 
-/** Keys in one order on the first two levels. Deeper ones keep theirs: in a JSON schema it is the order of the answer. */
-function canonical(parsed: JsonObject): string {
+/**
+ * Keys in one order on the first two levels. Deeper ones keep theirs: in a JSON schema it is the order of the answer. Events have the
+ * usage, streamed or not; of the engine's own stream it is a part where it was asked for.
+ */
+function canonical(parsed: JsonObject, answer: JudgedRequest['answer']): string {
   const keys = Object.keys(parsed)
-    .filter((key) => !silentKeys.has(key))
+    .filter((key) => !silentKeys.has(key) && !(answer === 'events' && key === 'stream_options'))
     .toSorted();
   return keys
     .map((key) => `${JSON.stringify(key)}:${JSON.stringify(key === 'options' ? inOrder(parsed[key]) : parsed[key])}`)

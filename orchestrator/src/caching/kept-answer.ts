@@ -1,4 +1,4 @@
-import { type AnswerBatch, batchKind, type NativeBatch } from '@waggle/shared/chat/answer-batch.ts';
+import { type AnswerBatch, batchKind, type NativeBatch, toTypedBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { ChatEvent, Usage } from '@waggle/shared/chat/chat-event.ts';
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { dialects } from '@waggle/shared/dialects/dialects.ts';
@@ -39,10 +39,14 @@ export function replay(kept: KeptAnswer, stream: boolean): AnswerBatch {
   return batch.form === 'events' || kept.stream === stream ? batch : toEvents(kept, batch);
 }
 
-function toEvents({ endpoint, stream }: KeptAnswer, { bytes }: NativeBatch): AnswerBatch {
+function toEvents({ endpoint, stream, usage }: KeptAnswer, { bytes }: NativeBatch): AnswerBatch {
   const reader = dialects[endpoints[endpoint].dialect].createEventReader(endpoint, { stream });
-  const parts = [reader.push(bytes), reader.finish().batch].filter((part) => part !== undefined);
-  return joinBatches(parts) ?? { form: 'events', kinds: 0, deltas: 0, events: [] };
+  const events = [reader.push(bytes), reader.finish().batch].flatMap((part) => part?.events ?? []);
+  // The client of the stream need not have wanted to know what it used.
+  const isBare = (event: ChatEvent) => event.type === 'response-end' && event.usage === undefined;
+  return toTypedBatch(
+    usage === undefined ? events : events.map((event) => (isBare(event) ? { ...event, usage } : event)),
+  );
 }
 
 /** Bytes an answer takes in memory, about. */

@@ -46,7 +46,8 @@ function toModelReport(id: string, listed: JsonObject, native: JsonObject, facts
   const parameters = toNumber(meta['n_params']);
   const report: ModelReport = {
     name: id,
-    digest: createHash('sha256').update(id).digest('hex'),
+    // None: what it serves under a name may be other weights after its next start, or on the next machine.
+    digest: '',
     sizeBytes: toNumber(meta['size']) ?? toNumber(native['size_bytes']) ?? 0,
     state: stateOf(id, listed, native, facts),
     capabilities: toCapabilities(native) ?? (facts.listed.length === 1 ? toServerCapabilities(facts.props) : undefined),
@@ -115,7 +116,8 @@ function toServerCapabilities(props: JsonObject): readonly Capability[] | undefi
 const forEver = '2318-01-01T00:00:00Z';
 
 function withOllamaForms(report: ModelReport, format: string): ModelReport {
-  const { name, digest, sizeBytes: size, family = '', contextLength, capabilities } = report;
+  const { name, sizeBytes: size, family = '', contextLength, capabilities } = report;
+  const digest = createHash('sha256').update(name).digest('hex');
   const details = {
     parent_model: '',
     format,
