@@ -112,12 +112,11 @@ export class EngineMonitor {
   async #tick(): Promise<void> {
     this.#cancelTimer();
     this.#isTicking = true;
-    const { clock } = this.#deps;
-    if (this.#health === 'up' && clock.now() - this.#surveyedAt < monitorTimes.surveyEveryMs) {
-      await this.#ask(monitorTimes.pingMaxMs, (signal) => this.engine.probe.ping(signal));
-    } else {
-      await this.refresh();
-    }
+    const wasUp = this.#health === 'up';
+    if (wasUp) await this.#ask(monitorTimes.pingMaxMs, (signal) => this.engine.probe.ping(signal));
+    // One that is silent is not asked for everything: that may take long, and it would be found to be down only then.
+    const isDue = this.#missed === 0 && this.#deps.clock.now() - this.#surveyedAt >= monitorTimes.surveyEveryMs;
+    if (!wasUp || isDue) await this.refresh();
     this.#isTicking = false;
     this.#scheduleTick();
   }
