@@ -83,7 +83,7 @@ describe('toFailureError', () => {
       expect(message).toContain(word);
   });
 
-  it('keeps the words, the status and the pause of the engine', () => {
+  it('keeps the words, the status and the pause of the engine, and the field it is about', () => {
     const end: JobEnd = {
       outcome: 'failed',
       failure: {
@@ -93,11 +93,12 @@ describe('toFailureError', () => {
         engineStatus: 429,
         engineBody: '{"error":"slow down"}',
         retryAfterMs: 3_000,
+        param: 'n',
       },
     };
     const error = toFailureError({ kind: 'ended', end }, 'a', report);
     expect(error).toMatchObject({ code: 'rate-limited', message: 'slow down' });
-    expect(error.details).toEqual({ engineStatus: 429, engineMessage: 'slow down', retryAfterMs: 3_000 });
+    expect(error.details).toEqual({ engineStatus: 429, engineMessage: 'slow down', retryAfterMs: 3_000, param: 'n' });
   });
 
   it('claims no words of the engine where there were none', () => {

@@ -1,5 +1,6 @@
-import type { JobEnd, JobFailure } from '@waggle/shared/cluster/job.ts';
+import type { JobEnd } from '@waggle/shared/cluster/job.ts';
 import type { EngineReport } from '@waggle/shared/cluster/node.ts';
+import { fromJobFailure } from '@waggle/shared/dialects/failures/job-failure.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { AttemptFailure } from './attempt.ts';
 
@@ -78,15 +79,8 @@ export function toFailureError(
   return new ClusterError(error.code, words, { details });
 }
 
-function toEndError(end: JobEnd): ClusterError {
-  const failure: JobFailure | undefined = end.failure;
-  if (failure === undefined) return new ClusterError('engine-failed', 'the engine gave the answer up');
-  const { code, message, engineStatus, engineBody, retryAfterMs } = failure;
-  return new ClusterError(code, message, {
-    details: {
-      ...(engineStatus === undefined ? {} : { engineStatus }),
-      ...(engineBody === undefined ? {} : { engineMessage: message }),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    },
-  });
+function toEndError({ failure }: JobEnd): ClusterError {
+  return failure === undefined
+    ? new ClusterError('engine-failed', 'the engine gave the answer up')
+    : fromJobFailure(failure);
 }

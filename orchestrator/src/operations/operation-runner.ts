@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { JobFailure } from '@waggle/shared/cluster/job.ts';
 import type { OperationFrame, OperationName } from '@waggle/shared/cluster/operation.ts';
+import { fromJobFailure } from '@waggle/shared/dialects/failures/job-failure.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { EngineView } from '../cluster/views.ts';
 import { NodeTurns } from './node-turns.ts';
@@ -54,7 +54,7 @@ export class OperationRunner {
       };
       for await (const frame of link.operate(request, operation.content ?? noContent(), signal)) {
         if (frame.type === 'end') {
-          if (frame.failure !== undefined) throw toOperationError(frame.failure);
+          if (frame.failure !== undefined) throw fromJobFailure(frame.failure);
           return;
         }
         yield frame;
@@ -99,13 +99,3 @@ export async function readAnswer(
 }
 
 async function* noContent(): AsyncGenerator<Uint8Array> {}
-
-function toOperationError({ code, message, engineStatus, engineBody, retryAfterMs }: JobFailure): ClusterError {
-  return new ClusterError(code, message, {
-    details: {
-      ...(engineStatus === undefined ? {} : { engineStatus }),
-      ...(engineBody === undefined ? {} : { engineMessage: message }),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    },
-  });
-}

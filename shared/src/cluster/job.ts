@@ -63,6 +63,8 @@ export interface JobFailure {
   /** The engine's error body as it came, at most 64 KiB; handed on to a client of the same dialect. */
   readonly engineBody?: string;
   readonly retryAfterMs?: number;
+  /** Name of the request field that is wrong. */
+  readonly param?: string;
 }
 
 /** How a job ended on its node: said once, when the engine has stopped and the slot is free again. */

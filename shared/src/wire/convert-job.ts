@@ -109,7 +109,7 @@ export function fromWireEnd({ outcome, failure, usage, timings, estimated }: wir
 }
 
 export function fromWireFailure({ cause, code, message, ...rest }: wire.JobFailure): JobFailure {
-  const { engineStatus, engineBody, retryAfterMs } = rest;
+  const { engineStatus, engineBody, retryAfterMs, param } = rest;
   return {
     cause: failureCauses.find((known) => known === cause) ?? 'internal',
     code: isErrorCode(code) ? code : 'internal',
@@ -117,11 +117,12 @@ export function fromWireFailure({ cause, code, message, ...rest }: wire.JobFailu
     ...(engineStatus === undefined ? {} : { engineStatus }),
     ...(engineBody === undefined ? {} : { engineBody }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(param === undefined ? {} : { param }),
   };
 }
 
-export function toWireFailure({ engineStatus, engineBody, retryAfterMs, ...rest }: JobFailure): wire.JobFailure {
-  return { ...rest, engineStatus: toOptionalCount(engineStatus), engineBody, retryAfterMs };
+export function toWireFailure({ engineStatus, engineBody, retryAfterMs, param, ...rest }: JobFailure): wire.JobFailure {
+  return { ...rest, engineStatus: toOptionalCount(engineStatus), engineBody, retryAfterMs, param };
 }
 
 export function fromWireUsage({ promptTokens, completionTokens, cachedTokens }: wire.Usage): Usage {

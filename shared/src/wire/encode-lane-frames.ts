@@ -149,6 +149,7 @@ function encodeEnd(end: JobEnd, failure: JobFailure): Buffer {
   if (failure.engineStatus !== undefined) inner.uint(32, failure.engineStatus);
   if (failure.engineBody !== undefined) inner.string(42, failure.engineBody);
   if (failure.retryAfterMs !== undefined) inner.double(49, failure.retryAfterMs);
+  if (failure.param !== undefined) inner.string(58, failure.param);
   const innerBytes = inner.finish();
   const whole = new FrameWriter(fixedBytes + innerBytes.byteLength);
   writeEndFields(whole, end);
@@ -181,8 +182,9 @@ function writeTimings(frame: FrameWriter, timings: Timings): void {
   frame.endShort(start);
 }
 
-function maxFailureBytes({ cause, code, message, engineBody }: JobFailure): number {
+function maxFailureBytes({ cause, code, message, engineBody, param }: JobFailure): number {
   let bytes = 64 + maxTextBytes(cause) + maxTextBytes(code) + maxTextBytes(message);
   if (engineBody !== undefined) bytes += maxTextBytes(engineBody);
+  if (param !== undefined) bytes += maxTextBytes(param);
   return bytes + fixedBytes;
 }

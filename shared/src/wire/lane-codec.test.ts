@@ -62,6 +62,7 @@ const ends: fc.Arbitrary<JobEnd> = fc
           engineStatus: optional(count),
           engineBody: optional(text),
           retryAfterMs: optional(ms),
+          param: optional(text),
         })
         .map(present),
     ),

@@ -56,6 +56,7 @@ export function toEngineFailure(
     ...(isKept ? { engineStatus: status } : {}),
     ...(body === '' ? {} : { engineBody: body.slice(0, mostBodyLength) }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(words.param === undefined ? {} : { param: words.param }),
   };
 }
 

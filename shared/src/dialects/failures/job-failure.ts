@@ -1,10 +1,10 @@
 import type { FailureCause, JobFailure } from '../../cluster/job.ts';
-import type { ClusterError } from '../../errors/cluster-error.ts';
+import { ClusterError } from '../../errors/cluster-error.ts';
 import type { ErrorCode } from '../../errors/error-codes.ts';
 
 /** What an error that a reader or an encoder of a request threw means for routing. */
 export function toJobFailure(error: ClusterError): JobFailure {
-  const { engineStatus, engineMessage, retryAfterMs } = error.details;
+  const { engineStatus, engineMessage, retryAfterMs, param } = error.details;
   return {
     cause: causeOfCode(error.code),
     code: error.code,
@@ -12,7 +12,21 @@ export function toJobFailure(error: ClusterError): JobFailure {
     ...(engineStatus === undefined ? {} : { engineStatus }),
     ...(engineMessage === undefined ? {} : { engineBody: engineMessage }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(param === undefined ? {} : { param }),
   };
+}
+
+/** A failure on a node as its client hears it, with the engine's own words. */
+export function fromJobFailure(failure: JobFailure): ClusterError {
+  const { code, message, engineStatus, engineBody, retryAfterMs, param } = failure;
+  return new ClusterError(code, message, {
+    details: {
+      ...(engineStatus === undefined ? {} : { engineStatus }),
+      ...(engineBody === undefined ? {} : { engineMessage: message }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(param === undefined ? {} : { param }),
+    },
+  });
 }
 
 function causeOfCode(code: ErrorCode): FailureCause {

@@ -101,6 +101,7 @@ export function describeJobs(toBench: () => LinkBench): void {
         engineStatus: 429,
         engineBody: `{"error":"${'ü'.repeat(30_000)}"}`,
         retryAfterMs: 1500,
+        param: 'tool_choice',
       },
     };
     job.end(end);

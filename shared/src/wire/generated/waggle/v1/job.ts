@@ -147,7 +147,11 @@ export interface JobFailure {
   message: string;
   engineStatus?: number | undefined;
   engineBody?: string | undefined;
-  retryAfterMs?: number | undefined;
+  retryAfterMs?:
+    | number
+    | undefined;
+  /** Name of the request field that is wrong. */
+  param?: string | undefined;
 }
 
 export interface Usage {
@@ -528,7 +532,15 @@ export const JobEnd: MessageFns<JobEnd> = {
 };
 
 function createBaseJobFailure(): JobFailure {
-  return { cause: "", code: "", message: "", engineStatus: undefined, engineBody: undefined, retryAfterMs: undefined };
+  return {
+    cause: "",
+    code: "",
+    message: "",
+    engineStatus: undefined,
+    engineBody: undefined,
+    retryAfterMs: undefined,
+    param: undefined,
+  };
 }
 
 export const JobFailure: MessageFns<JobFailure> = {
@@ -550,6 +562,9 @@ export const JobFailure: MessageFns<JobFailure> = {
     }
     if (message.retryAfterMs !== undefined) {
       writer.uint32(49).double(message.retryAfterMs);
+    }
+    if (message.param !== undefined) {
+      writer.uint32(58).string(message.param);
     }
     return writer;
   },
@@ -613,6 +628,14 @@ export const JobFailure: MessageFns<JobFailure> = {
             }
 
             message.retryAfterMs = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.param = reader.string();
             continue;
           }
         }
