@@ -64,7 +64,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
   const registry = new NodeRegistry({ clock, logger, limits, ownNames });
   const scheduler = new Scheduler({ registry, limits: live.scheduler, settings, clock, logger });
   const residency = new ClusterResidency({ registry, scheduler, aliases, logger });
-  const requests = new RequestLog(limits.recentRequests);
+  const requests = new RequestLog(limits);
   const now = () => clock.now();
   // Invitations need the gRPC port.
   let isInviting = () => true;
@@ -87,7 +87,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
     now,
     logger,
   };
-  const cache = new ResponseCache(config.cache, clock);
+  const cache = new ResponseCache(live.cache, clock);
   const inference = new CachedInference({
     inference: new ClusterInference(inferenceDeps, registry, aliases),
     cache,

@@ -22,22 +22,36 @@ export interface CacheStats extends CacheLimits {
   readonly hitRate: number;
 }
 
-/** Answers that are kept to be given again: the ones used last, bounded in bytes and age. */
+/** Answers that are kept to be given again: the ones used last, bounded in bytes and age. Where a bound changes, it begins anew. */
 export class ResponseCache {
   readonly #limits: CacheLimits;
-  readonly #answers: LRUCache<string, KeptAnswer> | undefined;
+  readonly #clock: Clock;
+  #madeFor: CacheLimits | undefined;
+  #made: LRUCache<string, KeptAnswer> | undefined;
   readonly #counts = { hits: 0, misses: 0, coalesced: 0, stored: 0, evicted: 0 };
 
   constructor(limits: CacheLimits, clock: Clock) {
     this.#limits = limits;
-    if (limits.maxBytes === 0) return;
-    this.#answers = new LRUCache({
-      maxSize: limits.maxBytes,
-      maxEntrySize: largestAnswer(limits.maxBytes),
+    this.#clock = clock;
+  }
+
+  get #answers(): LRUCache<string, KeptAnswer> | undefined {
+    const { maxBytes, ttlMs } = this.#limits;
+    if (maxBytes !== this.#madeFor?.maxBytes || ttlMs !== this.#madeFor.ttlMs) {
+      this.#madeFor = { maxBytes, ttlMs };
+      this.#made = maxBytes === 0 ? undefined : this.#create(this.#madeFor);
+    }
+    return this.#made;
+  }
+
+  #create({ maxBytes, ttlMs }: CacheLimits): LRUCache<string, KeptAnswer> {
+    return new LRUCache({
+      maxSize: maxBytes,
+      maxEntrySize: largestAnswer(maxBytes),
       sizeCalculation: ({ batch }, key) => sizeOf(batch) + key.length,
-      ttl: limits.ttlMs,
+      ttl: ttlMs,
       ttlResolution: 0,
-      perf: { now: () => clock.now() },
+      perf: { now: () => this.#clock.now() },
       dispose: (_answer, _key, reason) => {
         if (reason === 'evict') this.#counts.evicted++;
       },
@@ -56,35 +70,36 @@ export class ResponseCache {
 
   /** The first of the keys that is kept. */
   find(keys: Iterable<string>): KeptAnswer | undefined {
+    const answers = this.#answers;
     for (const key of keys) {
-      const found = this.#answers?.get(key);
+      const found = answers?.get(key);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
   keep(key: string, answer: KeptAnswer): void {
-    if (sizeOf(answer.batch) > this.largestBytes) return;
-    this.#answers?.set(key, answer);
-    this.#counts.stored++;
+    const answers = this.#answers;
+    answers?.set(key, answer);
+    // One that is too large is not taken.
+    if (answers?.has(key) === true) this.#counts.stored++;
   }
 
   count(outcome: 'hits' | 'misses' | 'coalesced'): void {
     this.#counts[outcome]++;
   }
 
-  clear(): void {
-    this.#answers?.clear();
-  }
-
   stats(): CacheStats {
     const { hits, misses, coalesced } = this.#counts;
     const asked = hits + misses + coalesced;
+    const answers = this.#answers;
+    // What is too old goes when it is asked for, or room is wanted, and until then would count.
+    answers?.purgeStale();
     return {
       maxBytes: this.#limits.maxBytes,
       ttlMs: this.#limits.ttlMs,
-      entries: this.#answers?.size ?? 0,
-      bytes: this.#answers?.calculatedSize ?? 0,
+      entries: answers?.size ?? 0,
+      bytes: answers?.calculatedSize ?? 0,
       ...this.#counts,
       hitRate: asked === 0 ? 0 : (hits + coalesced) / asked,
     };

@@ -13,9 +13,17 @@ export interface ConfigChanges {
 }
 
 const sections = new Set(['models', 'nodes']);
-const liveKeys = new Set(['models', 'nodes', 'logging.level', 'server.queueSize', 'server.concurrency']);
-/** Agents were told the one when they joined, a ring was made with the other. */
-const fixedLimits = new Set(['limits.lanesPerNode', 'limits.recentRequests']);
+const liveKeys = new Set([
+  'models',
+  'nodes',
+  'logging.level',
+  'server.queueSize',
+  'server.concurrency',
+  'cache.maxBytes',
+  'cache.ttl',
+]);
+/** Agents were told it when they joined. */
+const fixedLimit = 'limits.lanesPerNode';
 
 const keys = listKeys(configSchema)
   .map(({ path }) => path)
@@ -49,7 +57,7 @@ export function withLive(before: Settings, after: Settings): Settings {
 }
 
 function isLive(key: string): boolean {
-  return liveKeys.has(key) || (key.startsWith('limits.') && !fixedLimits.has(key));
+  return liveKeys.has(key) || (key.startsWith('limits.') && key !== fixedLimit);
 }
 
 function valueAt(settings: Settings, path: readonly string[]): unknown {

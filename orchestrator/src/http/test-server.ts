@@ -121,7 +121,7 @@ export interface TestServer extends AsyncDisposable {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const inference = new ScriptedInference(options.script ?? silent);
   const residency = new RecordingResidency();
-  const requests = new RequestLog(100);
+  const requests = new RequestLog({ recentRequests: 100 });
   const cluster = scriptedCluster(options.nodes ?? []);
   const clock = new HandClock();
   const config = toConfig(options);

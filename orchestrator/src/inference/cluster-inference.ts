@@ -23,7 +23,7 @@ export class ClusterInference implements Inference {
   readonly #settledAt: number;
   readonly #keeper: RecordKeeper;
   /** Where the parts of a request are kept, which is listed itself. */
-  readonly #unlisted = new RequestLog(0);
+  readonly #unlisted = new RequestLog({ recentRequests: 0 });
 
   constructor(deps: InferenceDeps, registry: NodeRegistry, aliases: () => Aliases) {
     this.#deps = deps;
@@ -100,7 +100,7 @@ export class ClusterInference implements Inference {
         resolved = resolveModel(request.facts.model, this.#registry, this.#aliases());
       } catch (thrown) {
         if (this.#isSettling) continue;
-        throw this.#keeper.fail(request, record, inWordsOf(record, toClusterError(thrown)));
+        throw this.#keeper.fail(request, record, inWordsOf(request, toClusterError(thrown)));
       }
       yield* this.#start(request, record, resolved, signal);
       return;
@@ -108,7 +108,7 @@ export class ClusterInference implements Inference {
   }
 
   #refuse(request: InferenceRequest, record: RequestRecord, error: ClusterError): Answer {
-    const failure = this.#keeper.fail(request, record, inWordsOf(record, error));
+    const failure = this.#keeper.fail(request, record, inWordsOf(request, error));
     return { record, [Symbol.asyncIterator]: () => failing(failure) };
   }
 }
@@ -138,7 +138,8 @@ function takeParts(record: RequestRecord, parts: readonly RequestRecord[]): void
 }
 
 /** Where Ollama is asked for embeddings, it says in other words that there is no such model. */
-function inWordsOf({ endpoint, model }: RequestRecord, error: ClusterError): ClusterError {
+function inWordsOf({ facts }: InferenceRequest, error: ClusterError): ClusterError {
+  const { endpoint, model } = facts;
   if (error.code !== 'model-not-found' || endpoints[endpoint].kind !== 'embedding') return error;
   const { details } = error;
   return new ClusterError(error.code, `model "${model}" not found, try pulling it first`, { details });

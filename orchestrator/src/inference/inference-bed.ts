@@ -29,7 +29,7 @@ export class InferenceBed {
   readonly cluster = new FakeCluster();
   readonly clock = this.cluster.clock;
   readonly budget = new RetryBudget();
-  readonly requests = new RequestLog(100);
+  readonly requests = new RequestLog({ recentRequests: 100 });
   readonly cache: ResponseCache;
   readonly #inference: CachedInference;
   awaitsNodes = true;

@@ -30,7 +30,7 @@ const ids = (log: RequestLog, filter: Partial<RequestFilter> = {}) =>
 
 describe('RequestLog', () => {
   it('lists the newest first, running ones before ended ones', () => {
-    const log = new RequestLog(10);
+    const log = new RequestLog({ recentRequests: 10 });
     log.begin(toRecord('r1'));
     record(log, 'e1');
     record(log, 'e2');
@@ -41,7 +41,7 @@ describe('RequestLog', () => {
   });
 
   it('remembers no more ended requests than it was told, and every running one', () => {
-    const log = new RequestLog(3);
+    const log = new RequestLog({ recentRequests: 3 });
     for (let count = 1; count <= 5; count++) log.begin(toRecord(`r${count}`));
     for (let count = 1; count <= 7; count++) record(log, `e${count}`);
     expect(ids(log)).toEqual(['r5', 'r4', 'r3', 'r2', 'r1', 'e7', 'e6', 'e5']);
@@ -51,7 +51,7 @@ describe('RequestLog', () => {
   });
 
   it('keeps no long texts of ended requests', () => {
-    const log = new RequestLog(10);
+    const log = new RequestLog({ recentRequests: 10 });
     const long = `${'x'.repeat(254)}😀${'x'.repeat(100_000)}`;
     const attempt = { node: 'n', engineId: 'e', decision: {} as AttemptRecord['decision'], boundMs: 1 };
     record(log, 'long', {
@@ -74,7 +74,7 @@ describe('RequestLog', () => {
   });
 
   it('filters by state, model and node, and all of them at once', () => {
-    const log = new RequestLog(10);
+    const log = new RequestLog({ recentRequests: 10 });
     record(log, 'a', { node: 'garage', model: 'llama3.2' });
     record(log, 'b', { node: 'attic', model: 'llama3.2', state: 'failed' });
     record(log, 'c', { node: 'garage', model: 'qwen3', state: 'failed' });
@@ -89,7 +89,7 @@ describe('RequestLog', () => {
   });
 
   it('counts totals over everything, also what it no longer remembers', () => {
-    const log = new RequestLog(1);
+    const log = new RequestLog({ recentRequests: 1 });
     record(log, 'a', { usage: { promptTokens: 10, completionTokens: 4 } });
     record(log, 'b', { state: 'failed' });
     record(log, 'c', { state: 'client-gone', usage: { promptTokens: 5, completionTokens: 1 } });
@@ -98,7 +98,7 @@ describe('RequestLog', () => {
   });
 
   it('keeps nothing that ended where it is told to keep none', () => {
-    const log = new RequestLog(0);
+    const log = new RequestLog({ recentRequests: 0 });
     log.begin(toRecord('r'));
     record(log, 'e');
     expect(ids(log)).toEqual(['r']);
@@ -106,8 +106,25 @@ describe('RequestLog', () => {
     expect(log.totals.requests).toBe(2);
   });
 
+  it('remembers more or fewer when it is told so, the newest in any case', () => {
+    const limits = { recentRequests: 3 };
+    const log = new RequestLog(limits);
+    for (const id of ['a', 'b', 'c', 'd']) record(log, id);
+    limits.recentRequests = 5;
+    for (const id of ['e', 'f']) record(log, id);
+    expect(ids(log)).toEqual(['f', 'e', 'd', 'c', 'b']);
+    limits.recentRequests = 2;
+    record(log, 'g');
+    expect(ids(log)).toEqual(['g', 'f']);
+    record(log, 'h');
+    expect(ids(log)).toEqual(['h', 'g']);
+    limits.recentRequests = 0;
+    record(log, 'i');
+    expect(ids(log)).toEqual([]);
+  });
+
   it('a request with the id of a running one does not end it', () => {
-    const log = new RequestLog(10);
+    const log = new RequestLog({ recentRequests: 10 });
     const first = toRecord('same', { model: 'first' });
     const second = toRecord('same', { model: 'second' });
     log.begin(first);

@@ -15,14 +15,15 @@ export interface RequestFilter {
 export class RequestLog {
   /** In the order they came. A Map that is added to and deleted from for ever would leave its tables behind, which hold what was in them. */
   readonly #running: RequestRecord[] = [];
-  readonly #ended: string[];
+  #ended: string[] = [];
   #next = 0;
+  readonly #limits: { readonly recentRequests: number };
   /** Totals since the start. */
   readonly totals = { requests: 0, failed: 0, clientGone: 0, promptTokens: 0, completionTokens: 0 };
 
-  /** `kept` is the number of ended requests that are remembered. */
-  constructor(kept: number) {
-    this.#ended = new Array<string>(kept).fill('');
+  /** `recentRequests` is the number of ended requests that are remembered; it may change meanwhile. */
+  constructor(limits: { readonly recentRequests: number }) {
+    this.#limits = limits;
   }
 
   begin(record: RequestRecord): void {
@@ -32,6 +33,7 @@ export class RequestLog {
 
   end(record: RequestRecord): void {
     takeOut(this.#running, record);
+    if (this.#ended.length !== this.#limits.recentRequests) this.#resize(this.#limits.recentRequests);
     if (this.#ended.length > 0) {
       this.#ended[this.#next] = JSON.stringify(toKeptRecord(record));
       this.#next = (this.#next + 1) % this.#ended.length;
@@ -70,6 +72,14 @@ export class RequestLog {
       if (isWanted(record)) found.push(record);
     }
     return found;
+  }
+
+  /** The ring begins anew with its newest entries. */
+  #resize(kept: number): void {
+    const newest = [...this.#newestFirst()].slice(0, kept);
+    this.#next = kept === 0 ? 0 : newest.length % kept;
+    this.#ended = new Array<string>(kept).fill('');
+    newest.reverse().forEach((text, place) => (this.#ended[place] = text));
   }
 
   *#newestFirst(): Iterable<string> {

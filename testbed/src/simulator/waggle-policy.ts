@@ -37,7 +37,7 @@ export class WagglePolicy implements Policy {
       {
         scheduler: this.#scheduler,
         budget: new RetryBudget(),
-        requests: new RequestLog(0),
+        requests: new RequestLog({ recentRequests: 0 }),
         watchdog: new Watchdog(clock),
         residency: new ClusterResidency({ registry: this.#registry, scheduler: this.#scheduler, aliases, logger }),
         limits: {
