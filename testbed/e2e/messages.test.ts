@@ -52,6 +52,8 @@ describe.each([
     expect(request_id).toBe(response.headers.get('x-request-id'));
     expect(response.headers.get('x-waggle-node')).toBe(node);
     expect(response.headers.get('x-waggle-attempts')).toBe('1');
+    const record = await clients.cluster.get<{ endpoint: string }>(`/api/requests/${request_id}`);
+    expect(record.endpoint).toBe('anthropic.messages');
   });
 
   it('streams events in their order, and the helper rebuilds the message', async () => {

@@ -53,6 +53,9 @@ describe.each([
     });
     expect(data.usage?.total_tokens).toBe((data.usage?.input_tokens ?? 0) + 12);
     expect(response.headers.get('x-waggle-node')).toBe(node);
+    const requestId = response.headers.get('x-request-id');
+    const record = await clients.cluster.get<{ endpoint: string }>(`/api/requests/${requestId}`);
+    expect(record.endpoint).toBe('openai.responses');
     expect(JSON.stringify(asked()['messages'])).toContain('{"role":"system","content":"Be brief."}');
   });
 

@@ -2,7 +2,7 @@ import type { AnswerBatch } from '@waggle/shared/chat/answer-batch.ts';
 import type { Priority } from '@waggle/shared/cluster/job.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import type { CacheWish } from '../caching/cache-wish.ts';
-import type { RequestRecord } from './request-record.ts';
+import type { RequestRecord, TranslatedApi } from './request-record.ts';
 
 /** One generation that a client, or a pattern on its behalf, wants. */
 export interface InferenceRequest {
@@ -23,6 +23,8 @@ export interface InferenceRequest {
   readonly hops?: string;
   /** Absent: it is answered anew, and alone. */
   readonly cacheWish?: CacheWish;
+  /** The API of its client, where that is none of the endpoints. */
+  readonly translatedFrom?: TranslatedApi;
   /** `native`: the engine's own bytes where it speaks the endpoint's dialect. `events`: typed events always. */
   readonly answer: 'native' | 'events';
 }

@@ -20,7 +20,7 @@ export class RecordKeeper {
     const { facts } = request;
     return {
       requestId: request.requestId,
-      endpoint: facts.endpoint,
+      endpoint: request.translatedFrom ?? facts.endpoint,
       model: facts.model,
       stream: facts.stream,
       priority: request.priority,

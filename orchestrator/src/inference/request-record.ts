@@ -10,10 +10,15 @@ export const cacheOutcomes = ['hit', 'miss', 'coalesced'] as const;
 /** `coalesced`: it got the answer that was being made for another request. */
 export type CacheOutcome = (typeof cacheOutcomes)[number];
 
+/** APIs of clients whose requests run as chats of OpenAI's. */
+export const translatedApis = ['anthropic.messages', 'openai.responses'] as const;
+export type TranslatedApi = (typeof translatedApis)[number];
+
 /** The story of one request, kept in memory while it runs and for a while after. Times are milliseconds since `receivedAt`. */
 export interface RequestRecord {
   readonly requestId: string;
-  readonly endpoint: EndpointName;
+  /** What the client spoke. */
+  readonly endpoint: EndpointName | TranslatedApi;
   /** As the client wrote it. */
   readonly model: string;
   readonly stream: boolean;

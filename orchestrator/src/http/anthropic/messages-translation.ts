@@ -9,7 +9,11 @@ export type CanThink = (model: string) => boolean;
 
 /** `/v1/messages`. */
 export function messagesTranslation(canThink: CanThink): Translation {
-  return { errorForm: 'anthropic', read: (body, requestId) => readCall(body, requestId, canThink) };
+  return {
+    api: 'anthropic.messages',
+    errorForm: 'anthropic',
+    read: (body, requestId) => readCall(body, requestId, canThink),
+  };
 }
 
 function readCall(body: unknown, requestId: string, canThink: CanThink): TranslatedCall {

@@ -1,7 +1,7 @@
 import { type EndpointName, endpoints } from '@waggle/shared/chat/endpoints.ts';
 import { priorities } from '@waggle/shared/cluster/job.ts';
 import { z } from 'zod';
-import { cacheOutcomes, requestStates } from '../../inference/request-record.ts';
+import { cacheOutcomes, requestStates, translatedApis } from '../../inference/request-record.ts';
 
 const costTermsSchema = z
   .strictObject({
@@ -50,12 +50,12 @@ const attemptSchema = z.strictObject({
   endedMs: z.number().optional(),
 });
 
-const endpointNames = Object.keys(endpoints) as [EndpointName, ...EndpointName[]];
+const endpointNames = [...(Object.keys(endpoints) as EndpointName[]), ...translatedApis];
 
 /** Times are milliseconds since `receivedAt`. */
 export const requestSchema = z.strictObject({
   requestId: z.string(),
-  endpoint: z.enum(endpointNames),
+  endpoint: z.enum(endpointNames).describe('What the client spoke.'),
   model: z.string().describe('As the client wrote it.'),
   stream: z.boolean(),
   priority: z.enum(priorities),

@@ -119,6 +119,7 @@ export class InferenceExchange implements RunningRequest {
       client: { address: incoming.socket.remoteAddress ?? '', userAgent: incoming.headers['user-agent'] ?? '' },
       traceparent: options.traceparent,
       hops: options.hops,
+      translatedFrom: this.#options.translation?.api,
       answer: this.#call === undefined ? 'native' : 'events',
       cacheWish,
     };

@@ -3,6 +3,7 @@ import type { AnswerEncoder } from '@waggle/shared/dialects/dialect.ts';
 import type { JsonObject } from '@waggle/shared/dialects/json/json-value.ts';
 import type { RequestFacts } from '@waggle/shared/dialects/requests/request-facts.ts';
 import type { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
+import type { TranslatedApi } from '../../inference/request-record.ts';
 import type { ErrorForm } from '../errors/error-form.ts';
 
 /**
@@ -10,6 +11,7 @@ import type { ErrorForm } from '../errors/error-form.ts';
  * them as it treats those, and their answers come as events, whichever family the engine is of.
  */
 export interface Translation {
+  readonly api: TranslatedApi;
   readonly errorForm: ErrorForm;
   /** `body` is the parsed JSON. Throws what is wrong with it. */
   read(body: unknown, requestId: string): TranslatedCall;

@@ -10,7 +10,7 @@ import { itemsUpTo, type KeptResponse, outputOf, type ResponseMemory } from './r
 
 /** `/v1/responses`. */
 export function responsesTranslation(canThink: ReadOptions['canThink'], memory: ResponseMemory): Translation {
-  return { errorForm: 'openai', read: (body) => readCall(body, canThink, memory) };
+  return { api: 'openai.responses', errorForm: 'openai', read: (body) => readCall(body, canThink, memory) };
 }
 
 function readCall(body: unknown, canThink: ReadOptions['canThink'], memory: ResponseMemory): TranslatedCall {
