@@ -1,4 +1,5 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askOnce, ClientLoad, troubles } from '../src/cluster/client-load.ts';
 import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
@@ -149,10 +150,65 @@ describe('a configuration that changes while requests run', () => {
     expect((await postChat(cluster.url, body)).status).toBe(200);
   });
 
+  it('moves the level of the log', async () => {
+    await replace(`${bothNodes()}server: { readTimeout: 7 }\nlogging: { level: warn }\n`);
+    await until(async () => said('config-needs-restart').length === 1, 6_000);
+    cluster.orchestrator.signal('SIGHUP');
+    await until(async () => said('config-needs-restart').length === 2);
+    expect(said('config-reloaded')).toEqual([]);
+    await taken(`${bothNodes()}logging: { level: info }\n`);
+  });
+
+  it('moves the bounds of the cache', async () => {
+    const stats = () => cluster.get<{ maxBytes: number; ttlMs: number }>('/api/performance/cache/stats');
+    await taken(`${bothNodes()}cache: { maxBytes: 1MiB, ttl: 7s }\n`);
+    expect(await stats()).toMatchObject({ maxBytes: 1_048_576, ttlMs: 7_000 });
+    await taken(bothNodes(), 2);
+    expect(await stats()).toMatchObject({ ttlMs: 3_600_000 });
+  });
+
   it('says what needs a restart, by key, and takes up the rest', async () => {
-    await taken(`${bothNodes()}server: { readTimeout: 7 }\nlimits: { recentRequests: 5, stallMax: 9 }\n`);
+    await taken(`${bothNodes()}server: { readTimeout: 7 }\nlimits: { lanesPerNode: 5, stallMax: 9 }\n`);
     expect(said('config-reloaded')).toMatchObject([{ changed: ['limits.stallMax'] }]);
-    expect(said('config-needs-restart')).toMatchObject([{ keys: ['server.readTimeout', 'limits.recentRequests'] }]);
+    expect(said('config-needs-restart')).toMatchObject([{ keys: ['server.readTimeout', 'limits.lanesPerNode'] }]);
+  });
+
+  it('is rejected at once on SIGHUP where it is wrong, as often as it is asked for', async () => {
+    await taken(bothNodes());
+    await replace(`${bothNodes()}limits: { stallMax: never }\n`);
+    for (const times of [1, 2]) {
+      cluster.orchestrator.signal('SIGHUP');
+      await until(async () => said('config-rejected').length === times);
+    }
+    expect(said('config-rejected')[1]?.['problems']).toEqual([
+      expect.stringMatching(/config.yaml:\d+: limits.stallMax/),
+    ]);
+    expect(said('config-reloaded')).toHaveLength(1);
+    expect((await postChat(cluster.url, { model: 'words@big' })).status).toBe(200);
+  });
+
+  // As configuration maps are mounted: a link to a link to a folder, of which the second is changed for another.
+  it('is taken up when a folder behind links takes the place of another', async () => {
+    const folder = path.join(path.dirname(cluster.configFile), 'mounted');
+    const write = async (edition: string, text: string) => {
+      await mkdir(path.join(folder, edition), { recursive: true });
+      await writeFile(path.join(folder, edition, 'config.yaml'), text);
+      await symlink(edition, path.join(folder, `..data_${edition}`));
+      await rename(path.join(folder, `..data_${edition}`), path.join(folder, '..data'));
+    };
+    await write('one', `${bothNodes()}models: { mounted: words }\n`);
+    await symlink(path.join(folder, '..data/config.yaml'), `${cluster.configFile}.link`);
+    await rename(`${cluster.configFile}.link`, cluster.configFile);
+    await until(async () => (await aliases())['mounted']?.[0] === 'words', 6_000);
+    await write('two', `${bothNodes()}models: { mounted: other }\n`);
+    await until(async () => (await aliases())['mounted']?.[0] === 'other', 6_000);
+    await write('three', `${bothNodes()}models: { mounted: } }\n`);
+    await until(async () => said('config-rejected').length === 1, 6_000);
+    expect((await aliases())['mounted']).toEqual(['other']);
+    await rm(cluster.configFile);
+    await until(async () => said('config-rejected').length === 2, 6_000);
+    await replace(bothNodes());
+    await until(async () => said('config-reloaded').length === 3, 6_000);
   });
 
   it('stays as it is when the file that was asked for is gone', async () => {
