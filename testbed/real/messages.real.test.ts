@@ -24,9 +24,9 @@ beforeAll(async () => {
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 describe.skipIf(!hasRealEngines()).each([
-  { engine: 'Ollama', model: 'voice' },
-  { engine: 'llama-server', model: 'llama-voice' },
-])('npm @anthropic-ai/sdk in front of $engine', ({ model }) => {
+  { engine: 'Ollama', model: 'voice', tellsStop: false },
+  { engine: 'llama-server', model: 'llama-voice', tellsStop: true },
+])('npm @anthropic-ai/sdk in front of $engine', ({ model, tellsStop }) => {
   it('answers, whole and streamed', async () => {
     const whole = await anthropic.messages.create({ model, max_tokens: 100, messages });
     expect(whole).toMatchObject({
@@ -57,6 +57,11 @@ describe.skipIf(!hasRealEngines()).each([
       stop_sequences: [' dancing'],
     });
     expect(stopped.content).toMatchObject([{ text: 'Bees tell each other where the flowers are by' }]);
+    expect(stopped).toMatchObject(
+      tellsStop
+        ? { stop_reason: 'stop_sequence', stop_sequence: ' dancing' }
+        : { stop_reason: 'end_turn', stop_sequence: null },
+    );
     const short = await anthropic.messages.stream({ model, max_tokens: 3, messages }).finalMessage();
     expect(short).toMatchObject({
       content: [{ text: 'Bees tell each' }],

@@ -36,7 +36,7 @@ export interface ResponseEnd {
   readonly timings?: Timings;
   /** Ollama's token context of a generate call. */
   readonly context?: readonly number[];
-  /** The client's own text that the answer stopped at, where the engine tells (vLLM does); it is not part of the answer. */
+  /** The client's own text that the answer stopped at, where the engine tells (Ollama does not); it is not part of the answer. */
   readonly stopSequence?: string;
 }
 

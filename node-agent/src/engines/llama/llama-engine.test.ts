@@ -70,12 +70,13 @@ describeWithLibrary('the built-in engine', { timeout: 60_000 }, () => {
   });
 
   test.each([
-    [['four five'], 'One two three '],
-    [['wo th', 'ten'], 'One t'],
-    [['eleven'], scripts.words],
-  ])('stop strings %j, over borders of tokens', async (stop, text) => {
-    const job = say(engine, 'words', { options: { stop } });
-    expect(await job.answer()).toMatchObject({ text, finishReason: 'stop' });
+    [['four five'], 'One two three ', 'four five'],
+    [['wo th', 'ten'], 'One t', 'wo th'],
+    [['eleven'], scripts.words, undefined],
+  ])('stop strings %j, over borders of tokens', async (stop, text, stopSequence) => {
+    const answer = await say(engine, 'words', { options: { stop } }).answer();
+    expect(answer).toMatchObject({ text, finishReason: 'stop' });
+    expect(answer.end.stopSequence).toBe(stopSequence);
   });
 
   test('a bound of tokens', async () => {

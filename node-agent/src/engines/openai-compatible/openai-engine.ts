@@ -42,7 +42,7 @@ export function createOpenAiEngine({ engineId, url, apiKey, settings, clock }: O
   });
   const prepare = (job: JobHeader, body: Uint8Array) => {
     refuseOverlooked(job, body, probe.kind);
-    return toOpenAiJob(job, body, paths);
+    return toOpenAiJob(job, body, { paths, kind: probe.kind });
   };
   const confirmStopped = () => stops.wait();
   const connectionGone = () => {

@@ -4,12 +4,13 @@ import { toServerPaths } from './paths.ts';
 import { toOpenAiJob } from './run.ts';
 
 const paths = toServerPaths('http://127.0.0.1:8000/v1');
+const vllm = { paths, kind: 'vllm' } as const;
 const header = toHeader({ endpoint: 'openai.chat', model: 'm', answerModel: 'm' });
 const messages = [{ role: 'user', content: 'hi' }];
 
 function toBody(body: object | string, more: Parameters<typeof toHeader>[0] = {}): string {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return Buffer.concat(toOpenAiJob({ ...header, ...more }, Buffer.from(text), paths).body).toString('utf8');
+  return Buffer.concat(toOpenAiJob({ ...header, ...more }, Buffer.from(text), vllm).body).toString('utf8');
 }
 
 describe('toOpenAiJob', () => {
@@ -27,7 +28,7 @@ describe('toOpenAiJob', () => {
     const body = Buffer.from(
       JSON.stringify({ model: 'm', messages: [{ content: 'A'.repeat(100_000) }], stream: true }),
     );
-    const { body: parts } = toOpenAiJob(header, body, paths);
+    const { body: parts } = toOpenAiJob(header, body, vllm);
     expect(parts.some((part) => part.buffer === body.buffer && part.byteLength > 100_000)).toBe(true);
     expect(JSON.parse(Buffer.concat(parts).toString('utf8'))).toMatchObject({
       model: 'm',
@@ -45,7 +46,7 @@ describe('toOpenAiJob', () => {
     ['ollama.embed', { input: 'x', dimensions: 1 }, '"vectors":[[1]]'],
   ] as const)('has vectors as the client of %s wishes, whatever the engine sends', (endpoint, wish, expected) => {
     const job = toHeader({ endpoint, model: 'm', answerModel: 'm', stream: false });
-    const { reader } = toOpenAiJob(job, Buffer.from(JSON.stringify({ model: 'm', ...wish })), paths);
+    const { reader } = toOpenAiJob(job, Buffer.from(JSON.stringify({ model: 'm', ...wish })), vllm);
     reader.push(Buffer.from('{"data":[{"embedding":[1,0.5]}]}'));
     const batch = reader.finish().batch;
     const said = batch?.form === 'native' ? Buffer.from(batch.bytes).toString('utf8') : JSON.stringify(batch);
@@ -71,7 +72,7 @@ describe('toOpenAiJob', () => {
     const { endpoint, path, body } = toOpenAiJob(
       toHeader({ endpoint: 'ollama.chat', model: 'm', answerModel: 'm:latest' }),
       Buffer.from(JSON.stringify({ model: 'm:latest', messages, options: { num_predict: 5 } })),
-      paths,
+      vllm,
     );
     expect(endpoint).toBe('openai.chat');
     expect(path).toBe('/v1/chat/completions');
@@ -82,8 +83,21 @@ describe('toOpenAiJob', () => {
     });
   });
 
+  test.each([
+    ['for events', { answer: 'events' }, { stop: ['x'] }, true],
+    ['for its own bytes', { answer: 'native' }, { stop: ['x'] }, undefined],
+    ['that never stops', { answer: 'events' }, { stop: null }, undefined],
+  ] as const)('a llama-server that is asked %s', (_name, more, wish, verbose) => {
+    const body = Buffer.from(JSON.stringify({ model: 'm', messages, ...wish }));
+    for (const kind of ['llama-server', 'vllm'] as const) {
+      const { body: parts } = toOpenAiJob({ ...header, ...more }, body, { paths, kind });
+      const sent = JSON.parse(Buffer.concat(parts).toString('utf8')) as Record<string, unknown>;
+      expect(sent['verbose']).toBe(kind === 'llama-server' ? verbose : undefined);
+    }
+  });
+
   test('finds the calls under whatever stands for /v1', () => {
-    const other = toServerPaths('https://api.example.com/v1beta/openai');
+    const other = { ...vllm, paths: toServerPaths('https://api.example.com/v1beta/openai') };
     expect(toOpenAiJob(header, Buffer.from('{"model":"m"}'), other).path).toBe('/v1beta/openai/chat/completions');
   });
 });

@@ -8,14 +8,20 @@ import type { EngineJob } from '../engine-run.ts';
 import { type JsonObject, toObject } from '../json-facts.ts';
 import { isNative, toParts, translate } from '../prepare-job.ts';
 import { type ServerPaths, toCallPath } from './paths.ts';
+import type { ServerKind } from './server-kind.ts';
 
 const dialect = dialects.openai;
 
 /**
- * A job as an OpenAI-compatible server is asked it. The client's bytes go on as they are unless the model has another name
+ * A job as an OpenAI-compatible server of that kind is asked it. The client's bytes go on as they are unless the model has another name
  * here, or the token counts of a stream were not asked for: the cluster needs them, the client's answer then lacks them again.
  */
-export function toOpenAiJob(job: JobHeader, body: Uint8Array, paths: ServerPaths): EngineJob {
+export function toOpenAiJob(
+  job: JobHeader,
+  given: Uint8Array,
+  { paths, kind }: { readonly paths: ServerPaths; readonly kind: ServerKind | undefined },
+): EngineJob {
+  const body = kind === 'llama-server' && isAskedForEvents(job) ? askForStopWord(given) : given;
   const { stream } = job;
   if (endpoints[job.endpoint].dialect !== 'openai') {
     const { endpoint, body: translated, vectors } = translate(job, body, 'openai');
@@ -40,6 +46,17 @@ export function toOpenAiJob(job: JobHeader, body: Uint8Array, paths: ServerPaths
     body: parts,
     reader: dialect.createNativeReader(endpoint, { stream, stripUsage, rewriteModel, vectors }),
   };
+}
+
+function isAskedForEvents(job: JobHeader): boolean {
+  return job.answer === 'events' && job.endpoint === 'openai.chat';
+}
+
+/** llama-server tells which of the stop strings it was where it is asked to be verbose, and there alone. */
+function askForStopWord(body: Uint8Array): Uint8Array {
+  const members = new JsonMembers(body, ['stop', 'verbose']);
+  const stop = members.value('stop');
+  return stop === undefined || stop === null ? body : Buffer.concat(members.with({ verbose: true }));
 }
 
 interface EngineBody {

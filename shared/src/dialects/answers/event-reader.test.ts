@@ -140,6 +140,15 @@ describe('tool calls', () => {
 });
 
 test.each([
+  ['END', { stopSequence: 'END' }],
+  ['', {}],
+])('a stopping_word %j of a verbose llama-server', (word, told) => {
+  const chunk = { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], __verbose: { stopping_word: word } };
+  const { events } = readAll('openai.chat', [Buffer.from(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)], true);
+  expect(events.at(-1)).toEqual({ type: 'response-end', finishReason: 'stop', ...told });
+});
+
+test.each([
   ['"END"', { stopSequence: 'END' }],
   ['2', {}],
   ['null', {}],

@@ -84,7 +84,7 @@ export function partOf(choice: JsonObject): AnswerPart {
 /** Gathers what chunks tell of the answer as a whole; it comes in the last, the one before or both. */
 export class Totals {
   finishReason: FinishReason | undefined;
-  /** vLLM tells which of the stop strings it was; a number is a token. */
+  /** Which of the stop strings it was, from vLLM (a number is a token) and from a llama-server that was asked to be verbose. */
   stopSequence: string | undefined;
   #usage: Usage | undefined;
   #timings: JsonObject | undefined;
@@ -94,6 +94,8 @@ export class Totals {
       if (isFilled(choice['finish_reason'])) this.finishReason = toFinishReason(choice['finish_reason']);
       if (isFilled(choice['stop_reason'])) this.stopSequence = choice['stop_reason'];
     }
+    const verbose = chunk['__verbose'];
+    if (isObject(verbose) && isFilled(verbose['stopping_word'])) this.stopSequence = verbose['stopping_word'];
     this.#usage = toUsage(chunk['usage']) ?? this.#usage;
     if (isObject(chunk['timings'])) this.#timings = chunk['timings'];
   }

@@ -33,7 +33,12 @@ export class AnswerPipe {
 
   /** Nothing that comes now would be part of the answer. */
   get isOver(): boolean {
-    return this.#stops.isStopped || (this.#options.isOneCall && this.#calls > 0);
+    return this.stopSequence !== undefined || (this.#options.isOneCall && this.#calls > 0);
+  }
+
+  /** The client's own text that the answer stopped at. */
+  get stopSequence(): string | undefined {
+    return this.#stops.found;
   }
 
   get calls(): number {

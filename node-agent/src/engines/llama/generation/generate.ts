@@ -49,6 +49,7 @@ export async function generate(
     };
     const spent = usage(answer.count);
     if (finishReason === undefined) return { outcome: 'cancelled', usage: spent, timings };
+    const { stopSequence } = answer;
     const hasContext = request.kind === 'generate' && request.raw !== true;
     emit([
       {
@@ -56,6 +57,7 @@ export async function generate(
         finishReason,
         usage: spent,
         timings,
+        ...(stopSequence === undefined ? {} : { stopSequence }),
         ...(hasContext ? { context: [...tokens, ...answer.said] } : {}),
       },
     ]);
@@ -114,6 +116,10 @@ class Answer {
 
   get count(): number {
     return this.said.length;
+  }
+
+  get stopSequence(): string | undefined {
+    return this.#pipe.stopSequence;
   }
 
   /** Why it ended; undefined: it was cancelled. */

@@ -4,28 +4,31 @@ import { overlapWithEnd } from './overlap.ts';
 export class StopStrings {
   readonly #stops: readonly string[];
   #held = '';
-  #isStopped = false;
+  #found: string | undefined;
 
   /** Empty strings stop nothing. */
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop !== '');
   }
 
-  get isStopped(): boolean {
-    return this.#isStopped;
+  /** The stop string that ended the text. */
+  get found(): string | undefined {
+    return this.#found;
   }
 
   /** The text that is certain now: without the stop string that was found first, and what follows it. */
   push(text: string): string {
-    if (this.#stops.length === 0 || this.#isStopped) return this.#isStopped ? '' : text;
+    if (this.#found !== undefined) return '';
+    if (this.#stops.length === 0) return text;
     const seen = this.#held + text;
     let end = -1;
     for (const stop of this.#stops) {
       const at = seen.indexOf(stop);
-      if (at !== -1 && (end === -1 || at < end)) end = at;
+      if (at === -1 || (end !== -1 && at >= end)) continue;
+      end = at;
+      this.#found = stop;
     }
     if (end !== -1) {
-      this.#isStopped = true;
       this.#held = '';
       return seen.slice(0, end);
     }
