@@ -113,6 +113,7 @@ export async function startOrchestrator(deps: OrchestratorDeps): Promise<Orchest
       clusterId: data.clusterId,
       version,
       lanesPerNode: limits.lanesPerNode,
+      nameOf: (nodeId) => registry.nameOf(nodeId),
       logger,
       clock,
     },

@@ -85,6 +85,10 @@ export class NodeRegistry implements LinkEvents, ClusterView {
     return places;
   }
 
+  nameOf(nodeId: string): string | undefined {
+    return this.#nodes.get(nodeId)?.name;
+  }
+
   isConnected(nodeId: string): boolean {
     return this.#nodes.get(nodeId)?.link !== undefined;
   }

@@ -25,6 +25,7 @@ interface MembershipDeps {
   readonly clusterId: string;
   readonly version: string;
   readonly lanesPerNode: number;
+  readonly nameOf?: ((nodeId: string) => string | undefined) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: LinkEvents;

@@ -5,6 +5,8 @@ import type { LogFacts, Logger } from '@waggle/shared/observing/logger.ts';
 import { TokenBucket } from '@waggle/shared/observing/token-bucket.ts';
 
 interface NodeLogsDeps {
+  /** What the operator calls a node, whatever it calls itself. */
+  readonly nameOf?: ((nodeId: string) => string | undefined) | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -31,7 +33,7 @@ const eventPattern = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const factsMaxLength = 16 * 1024;
 
 interface NodeShare {
-  readonly name: string;
+  name: string;
   readonly lines: LineBudget;
   readonly bytes: TokenBucket;
   /** Dropped by the node itself. */
@@ -54,9 +56,11 @@ export class NodeLogs {
     this.#all = new LineBudget(linesPerSecondInAll, deps.clock.now());
   }
 
-  write(writer: LogWriter, { entries, dropped }: LogBatch): void {
+  write({ nodeId, name: ownName }: LogWriter, { entries, dropped }: LogBatch): void {
     const now = this.#deps.clock.now();
-    const share = this.#share(writer, now);
+    const name = this.#deps.nameOf?.(nodeId) ?? ownName;
+    const share = this.#share({ nodeId, name }, now);
+    share.name = name;
     let isComplete = dropped === 0;
     share.droppedThere += dropped;
     for (const entry of entries) {
@@ -66,13 +70,13 @@ export class NodeLogs {
         share.lines.drop(entry.level);
         isComplete = false;
       } else {
-        this.#write(writer, entry);
+        this.#write(name, entry);
       }
     }
     if (!isComplete) this.#tellLater();
   }
 
-  #write({ name }: LogWriter, { timeMs, level, event, factsJson }: LogEntry): void {
+  #write(name: string, { timeMs, level, event, factsJson }: LogEntry): void {
     const isName = eventPattern.test(event);
     const nodeTime = new Date(timeMs);
     const facts = {

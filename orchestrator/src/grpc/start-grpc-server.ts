@@ -25,6 +25,8 @@ export interface GrpcServerOptions {
   readonly version?: string;
   /** Lanes one node may have open over all its engines. */
   readonly lanesPerNode: number;
+  /** What the operator calls a node, where that is not what it calls itself; its lines are written under that name. */
+  readonly nameOf?: (nodeId: string) => string | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -43,7 +45,7 @@ const closeMaxMs = 500;
  * listen.
  */
 export async function startGrpcServer(options: GrpcServerOptions, events: LinkEvents): Promise<GrpcServer> {
-  const { joinToken, clusterId, version = '', lanesPerNode, logger, clock } = options;
+  const { joinToken, clusterId, version = '', lanesPerNode, nameOf, logger, clock } = options;
   const secret = joinToken?.secret;
   const gate = new ConnectionGate({ clock, logger });
   const authenticated = (peer: string) => gate.authenticated(peer);
@@ -52,6 +54,7 @@ export async function startGrpcServer(options: GrpcServerOptions, events: LinkEv
     clusterId,
     version,
     lanesPerNode,
+    nameOf,
     clock,
     logger,
     events,
