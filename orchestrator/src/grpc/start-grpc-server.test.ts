@@ -89,8 +89,11 @@ describe('handshake', () => {
     expect(await other.register({ identity: { ...other.host.identity, nodeId: 'n2' } })).toMatchObject({
       reason: 'bad-token',
     });
-    const replayed = connect(port, { secret });
-    expect(await replayed.register({ nonce: Buffer.alloc(32) })).toMatchObject({ reason: 'bad-token' });
+    const heard = connect(port, { secret });
+    expect(await heard.register()).toMatchObject({ type: 'welcome' });
+    expect(await connect(port).register(heard.registration)).toMatchObject({ reason: 'bad-token' });
+    const mixed = connect(port, { secret });
+    expect(await mixed.register({ nonce: Buffer.alloc(32) })).toMatchObject({ reason: 'bad-token' });
     const short = connect(port, { secret });
     expect(await short.register({ nonce: Buffer.alloc(0), proof: Buffer.alloc(0) })).toMatchObject({
       reason: 'bad-token',

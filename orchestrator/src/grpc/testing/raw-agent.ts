@@ -17,6 +17,8 @@ export class RawAgent {
   readonly host: ScriptedHost;
   readonly frames = new Waiting<ControlDown>();
   readonly nonce = makeNonce();
+  /** What was said to register, last. */
+  registration: Register | undefined;
   isOver = false;
   readonly #client: Client;
   readonly #control: ClientDuplexStream<ControlUp, ControlDown>;
@@ -56,7 +58,9 @@ export class RawAgent {
     };
     const proof = makeProof(this.#secret, 'agent', facts);
     const report = reports.current();
-    this.say({ type: 'register', protocol: protocolVersion, identity, nonce: this.nonce, proof, report, ...changes });
+    const { nonce } = this;
+    this.registration = { type: 'register', protocol: protocolVersion, identity, nonce, proof, report, ...changes };
+    this.say(this.registration);
     const answer = await this.frames.next();
     if (answer.type === 'welcome') {
       this.#sessionId = answer.sessionId;
