@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { until } from '../src/cluster/process-cluster.ts';
 import { countedText } from '../src/engines/answer-script.ts';
+import { startOpenAiEngine } from '../src/engines/openai/start-openai-engine.ts';
 import { EngineCluster } from './engine-cluster.ts';
 
 const words = { name: 'words', answer: { kind: 'words', count: 12 } } as const;
@@ -81,6 +82,31 @@ it.each([
   expect(chatsOf(node)).toHaveLength(1);
 });
 
+it.each([
+  ['/api/generate', { model: 'words', options: { temperature: 0 } }, 'prompt'],
+  ['/v1/completions', { model: 'words', temperature: 0 }, 'prompt'],
+  ['/v1/messages', { model: 'words', temperature: 0, max_tokens: 99 }, 'messages'],
+  ['/v1/responses', { model: 'other', temperature: 0 }, 'input'],
+] as const)('%s is answered once, as a whole and as a stream', async (path, settings, key) => {
+  const text = `question ${++nonce}`;
+  const body = { ...settings, [key]: key === 'messages' ? [{ role: 'user', content: text }] : text };
+  expect((await ask(path, { ...body, stream: false })).outcome).toBe('miss');
+  const [stream, whole] = [await ask(path, { ...body, stream: true }), await ask(path, { ...body, stream: false })];
+  expect([stream.outcome, whole.outcome]).toEqual(['hit', 'hit']);
+  expect(stream.text.split('\n').length).toBeGreaterThan(2);
+  for (const answer of [stream, whole]) expect(answer.text).toMatch(/w0[^]*w11/);
+});
+
+it('a whole that was kept as a stream says what it used', async () => {
+  const body = { model: 'other', messages: [{ role: 'user', content: `question ${++nonce}` }], temperature: 0 };
+  await ask('/v1/chat/completions', { ...body, stream: true });
+  const whole = await ask('/v1/chat/completions', body);
+  expect([whole.outcome, JSON.parse(whole.text)]).toEqual([
+    'hit',
+    expect.objectContaining({ usage: expect.objectContaining({ completion_tokens: 12 }) }),
+  ]);
+});
+
 it('a client that says nothing of temperature is never given an old answer, unless it wants one', async () => {
   const body = { model: 'words', messages: [{ role: 'user', content: `question ${++nonce}` }], stream: false };
   expect((await ask('/api/chat', body)).outcome).toBeNull();
@@ -130,3 +156,15 @@ it('the engine stops when the last of them has left', async () => {
 function stats(): Promise<{ readonly hits: number; readonly coalesced: number }> {
   return clients.cluster.get('/api/performance/cache/stats');
 }
+
+it('what an engine said that tells no digests is forgotten with its next start', async () => {
+  const body = { model: 'other', messages: [{ role: 'user', content: `question ${++nonce}` }], temperature: 0 };
+  const say = async () => toText('openai', (await ask('/v1/chat/completions', { ...body, stream: true })).text);
+  expect(await say()).toBe(countedText(12));
+  const engine = clients.engine('rack');
+  await engine[Symbol.asyncDispose]();
+  await until(async () => (await clients.cluster.node('rack'))?.engines[0]?.health === 'down');
+  const answer = { kind: 'words', count: 3 } as const;
+  await using _ = await startOpenAiEngine({ models: [{ ...openaiWords, answer }], slots: 4, port: engine.port });
+  await until(async () => (await say().catch(() => '')) === countedText(3));
+});
