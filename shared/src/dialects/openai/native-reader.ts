@@ -10,6 +10,7 @@ import type { JobStats, ModelRewrite, NativeReader, NativeReaderOptions, VectorW
 import type { JsonObject } from '../json/json-value.ts';
 import { parseOutsideArrays, withModel } from '../requests/outside-arrays.ts';
 import { choicesOf, OpenaiReading, toChunk, toUsage } from './answer-reading.ts';
+import { withRequiredNulls } from './required-nulls.ts';
 import { toWishedVectors } from './wished-vectors.ts';
 
 const holes: Holes = {
@@ -52,13 +53,18 @@ function readWhole(endpoint: EndpointName, bytes: Uint8Array, changes: Changes):
   if (endpoints[endpoint].kind === 'embedding') return readEmbeddings(body, changes);
   const { rewriteModel } = changes;
   const reading = new OpenaiReading();
-  const answer = parse(body.toString('utf8'));
+  const answer = toChunk(parse(body.toString('utf8')));
   const kinds = reading.read(answer) & ~batchKind.opening;
-  if (choicesOf(toChunk(answer)).length === 0) throw notAnAnswer('no choices');
+  if (choicesOf(answer).length === 0) throw notAnAnswer('no choices');
   const { stats } = reading;
   const deltas = stats.usage?.completionTokens ?? 1;
   return {
-    batch: { form: 'native', kinds: kinds | batchKind.end, deltas, bytes: withModel(body, rewriteModel) },
+    batch: {
+      form: 'native',
+      kinds: kinds | batchKind.end,
+      deltas,
+      bytes: withModel(withRequiredNulls(body, answer), rewriteModel),
+    },
     stats,
   };
 }
