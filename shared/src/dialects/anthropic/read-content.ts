@@ -17,15 +17,43 @@ export function readTextBlock(block: JsonObject, path: string): string {
   return text;
 }
 
-/** Of a user's message or a tool's result. */
-export function readPart(block: JsonObject, path: string): ContentPart {
+/** Of a user's message or a tool's result. What was found or written down goes as text, under the names it has. */
+export function readParts(block: JsonObject, path: string): readonly ContentPart[] {
   switch (block['type']) {
     case 'text':
-      return { type: 'text', text: readTextBlock(block, path) };
+      return [{ type: 'text', text: readTextBlock(block, path) }];
     case 'image':
-      return { type: 'image', image: readImage(block, path) };
+      return [{ type: 'image', image: readImage(block, path) }];
+    case 'document':
+      return [...readNames(block, ['title', 'context'], path), ...readDocument(block, path)];
+    case 'search_result':
+      return [...readNames(block, ['title', 'source'], path), ...readAll(block['content'], `${path}.content`)];
     default:
       throw wrongBlock(block, path);
+  }
+}
+
+function readAll(content: unknown, path: string): readonly ContentPart[] {
+  return readBlocks(content, path).flatMap((block, index) => readParts(block, `${path}.${index}`));
+}
+
+function readNames(block: JsonObject, keys: readonly string[], path: string): readonly ContentPart[] {
+  return keys.flatMap((key) => {
+    const text = readText(block, key, path);
+    return text === undefined || text === '' ? [] : [{ type: 'text', text }];
+  });
+}
+
+function readDocument(block: JsonObject, path: string): readonly ContentPart[] {
+  const source = readObject(block, 'source', path) ?? {};
+  const at = `${path}.source`;
+  switch (source['type']) {
+    case 'text':
+      return [{ type: 'text', text: needText(source, 'data', at) }];
+    case 'content':
+      return readAll(source['content'], `${at}.content`);
+    default:
+      throw wrongField(`${at}.type`, 'documents are taken as text or as content blocks only');
   }
 }
 

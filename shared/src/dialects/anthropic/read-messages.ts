@@ -3,7 +3,7 @@ import type { JsonObject } from '../json/json-value.ts';
 import { withoutAbsent } from '../json/without-absent.ts';
 import { toLaterSystem } from '../requests/later-system.ts';
 import { needText, readFlag, readText, toFields, wrongField } from '../requests/read-fields.ts';
-import { joinTexts, readBlocks, readPart, readTextBlock, wrongBlock } from './read-content.ts';
+import { joinTexts, readBlocks, readParts, readTextBlock, wrongBlock } from './read-content.ts';
 
 /** The conversation in no dialect; a message with tool results becomes several. */
 export function readMessages(messages: readonly unknown[]): readonly ChatMessage[] {
@@ -70,12 +70,12 @@ function readUserMessage(blocks: readonly JsonObject[], path: string): ChatMessa
   for (const [index, block] of blocks.entries()) {
     const at = `${path}.${index}`;
     if (block['type'] === 'tool_result') {
-      const result = readBlocks(block['content'], `${at}.content`).map((part, place) =>
-        readPart(part, `${at}.content.${place}`),
+      const result = readBlocks(block['content'], `${at}.content`).flatMap((part, place) =>
+        readParts(part, `${at}.content.${place}`),
       );
       messages.push(toToolMessage(block, result, at));
       parts.push(...result.filter((part) => part.type === 'image'));
-    } else parts.push(readPart(block, at));
+    } else parts.push(...readParts(block, at));
   }
   if (parts.length > 0 || messages.length === 0) messages.push({ role: 'user', content: joinTexts(parts) });
   return messages;

@@ -102,6 +102,44 @@ test.each([
 describe('a conversation', () => {
   const messages = (list: object[]): unknown => chat({ messages: list })['messages'];
 
+  test('with documents and search results, as the text they are', () => {
+    const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } };
+    const found = {
+      type: 'search_result',
+      title: 'Bees',
+      source: 'b.org',
+      content: [{ type: 'text', text: 'They dance.' }],
+    };
+    const plain = { type: 'text', media_type: 'text/plain', data: 'One.' };
+    expect(
+      messages([
+        {
+          role: 'user',
+          content: [
+            { type: 'document', title: 'Report', context: 'Of May', source: plain, citations: { enabled: true } },
+            {
+              type: 'document',
+              title: null,
+              source: { type: 'content', content: [{ type: 'text', text: 'Two.' }, image] },
+            },
+          ],
+        },
+        { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'w', input: {} }] },
+        { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [found] }] },
+      ]),
+    ).toMatchObject([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Report\nOf May\nOne.\nTwo.' },
+          { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
+        ],
+      },
+      { role: 'assistant' },
+      { role: 'tool', tool_call_id: 't', content: 'Bees\nb.org\nThey dance.' },
+    ]);
+  });
+
   test('with thinking, calls and results, one of them an error', () => {
     expect(
       messages([
@@ -218,8 +256,13 @@ test.each<[string, object, string]>([
   ['messages.0.content', { messages: [{ role: 'user', content: 5 }] }, 'must be a text or a list'],
   [
     'messages.0.content.0.type',
-    { messages: [{ role: 'user', content: [{ type: 'document', source: {} }] }] },
-    'blocks of type "document" are not supported',
+    { messages: [{ role: 'user', content: [{ type: 'container_upload', file_id: 'f' }] }] },
+    'blocks of type "container_upload" are not supported',
+  ],
+  [
+    'messages.0.content.0.source.type',
+    { messages: [{ role: 'user', content: [{ type: 'document', source: { type: 'base64' } }] }] },
+    'documents are taken as text or as content blocks only',
   ],
   [
     'messages.0.content.0.source.type',
