@@ -59,6 +59,8 @@ export const comparedCalls: readonly WireCall[] = [
   get('status', '/api/status'),
   { name: 'me', method: 'POST', path: '/api/me' },
   { name: 'signout', method: 'POST', path: '/api/signout' },
+  { name: 'web search', method: 'POST', path: '/api/experimental/web_search', body: { query: 'bees' } },
+  { name: 'web fetch', method: 'POST', path: '/api/experimental/web_fetch', body: { url: 'http://bees.org' } },
 
   // Models.
   show('show', { model: 'voice' }),

@@ -383,6 +383,8 @@ it.each([
   ['GET', '/api/status', 200, { cloud: { disabled: true } }],
   ['GET', '/api/experimental/model-recommendations', 200, { recommendations: [] }],
   ['POST', '/api/me', 401, { error: 'unauthorized' }],
+  ['POST', '/api/experimental/web_search', 403, { error: 'ollama cloud is disabled: web search is unavailable' }],
+  ['POST', '/api/experimental/web_fetch', 403, { error: 'ollama cloud is disabled: web fetch is unavailable' }],
   ['DELETE', '/api/user/keys/x', 401, { error: 'unauthorized' }],
   ['GET', '/api/version', 200, { version: '0.34.2' }],
 ])('%s %s is %i', async (method, path, status, expected) => {

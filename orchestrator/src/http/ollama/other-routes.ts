@@ -4,6 +4,9 @@ import type { Handler, Route } from '../route.ts';
 /** Routes of Ollama's cloud, answered so that its clients go on. */
 export function ollamaOtherRoutes(): readonly Route[] {
   const unauthorized: Handler = () => jsonResponse({ error: 'unauthorized', signin_url: '' }, { status: 401 });
+  const disabled = (what: string): Handler => {
+    return () => jsonResponse({ error: `ollama cloud is disabled: ${what} is unavailable` }, { status: 403 });
+  };
   return [
     {
       method: 'GET',
@@ -18,7 +21,7 @@ export function ollamaOtherRoutes(): readonly Route[] {
     { method: 'POST', path: '/api/me', handler: unauthorized },
     { method: 'POST', path: '/api/signout', handler: unauthorized },
     { method: 'DELETE', path: '/api/user/keys/:key', handler: unauthorized },
-    { method: 'POST', path: '/api/experimental/web_search', handler: unauthorized },
-    { method: 'POST', path: '/api/experimental/web_fetch', handler: unauthorized },
+    { method: 'POST', path: '/api/experimental/web_search', handler: disabled('web search') },
+    { method: 'POST', path: '/api/experimental/web_fetch', handler: disabled('web fetch') },
   ];
 }
