@@ -15,6 +15,7 @@ import { LogBuffer } from './logging/log-buffer.ts';
 try {
   const outcome = readAgentConfig(processInputs());
   if (outcome.kind === 'run') await run(outcome.config);
+  else if (outcome.kind === 'check') process.stdout.write('Nothing wrong.\n');
   else process.stdout.write(outcome.kind === 'help' ? outcome.text : `${packageJson.version}\n`);
 } catch (thrown) {
   // What a person can mend gets one sentence and no stack.

@@ -87,7 +87,9 @@ describe.skipIf(process.platform !== 'linux')('waggle join --install', () => {
 
   it.each([
     ['a flag no agent has', ['--fly'], /Unknown option '--fly'/],
-    ['no address', ['a b'], /must be HOST:PORT/],
+    ['no address', ['a b'], /must be HOST/],
+    ['no name', ['desk', '--name', 'a b'], /--name may have letters/],
+    ['no time', ['desk', '--drain-timeout', 'long'], /--drain-timeout must be/],
     ['half a token', ['desk', '--token', 'K10'], /was it copied whole/],
   ])('%s is refused, and nothing is written', async (_, args, message) => {
     const { code, stdout, stderr } = await cli([...args, '--install']);

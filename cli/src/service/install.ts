@@ -86,9 +86,9 @@ function requireService(surroundings: Surroundings): AgentService {
   );
 }
 
-/** Names, not values: an agent that is asked for its version refuses what it does not know. */
+/** What an agent would not start with, it would be started with again and again. */
 async function checkFlags(flags: readonly string[]): Promise<void> {
-  const said = await run([process.execPath, path.join(root, programs.join), ...flags, '--version']);
+  const said = await run([process.execPath, path.join(root, programs.join), ...flags, '--check-config']);
   if (said !== undefined) throw new UsageError(said);
 }
 

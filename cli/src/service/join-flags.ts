@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { parseHostPort } from '@waggle/shared/addresses/hosts.ts';
 import { parseJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 
@@ -14,13 +13,12 @@ export interface ServiceFlags {
 }
 
 const options = {
-  orchestrator: { type: 'string' },
   token: { type: 'string' },
   data: { type: 'string' },
   'drain-timeout': { type: 'string' },
 } as const;
 
-/** @throws UsageError for an address and a token that an agent would not start with */
+/** @throws UsageError for a token that an agent would not start with */
 export function readServiceFlags(args: readonly string[]): ServiceFlags {
   const { tokens, values } = parseArgs({
     args: [...args],
@@ -36,9 +34,7 @@ export function readServiceFlags(args: readonly string[]): ServiceFlags {
       if (token.value !== undefined && !token.inlineValue) taken.add(token.index + 1);
     }
   const flags = args.filter((_, index) => !taken.has(index));
-  const [orchestrator, token] = [textOf(values.orchestrator), textOf(values.token)];
-  if (orchestrator !== undefined && parseHostPort(orchestrator, 1) === undefined)
-    throw new UsageError(`the orchestrator must be HOST:PORT, as it prints it, not "${orchestrator}"`);
+  const token = textOf(values.token);
   if (token !== undefined) {
     const read = parseJoinToken(token);
     if (!read.ok) throw new UsageError(`--token ${read.problem}`);

@@ -31,7 +31,9 @@ export interface AgentConfig {
 export type AgentConfigOutcome =
   | { readonly kind: 'run'; readonly config: AgentConfig }
   | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'version' };
+  | { readonly kind: 'version' }
+  /** An agent would start with it. */
+  | { readonly kind: 'check' };
 
 /** What the configuration is read from. */
 export interface AgentInputs {

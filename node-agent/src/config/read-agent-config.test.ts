@@ -157,6 +157,12 @@ describe('readAgentConfig', () => {
     expect(read(['-v', '--port', '1'])).toEqual({ kind: 'version' });
   });
 
+  test('a check is of all it would start with', () => {
+    expect(read(['--check-config', '--name', 'attic'])).toEqual({ kind: 'check' });
+    expect(() => read(['--check-config', '--name', 'a b'])).toThrow('--name may have letters');
+    expect(() => read(['--check-config'], { QUEUE_CONCURRENCY: 'many' })).toThrow('QUEUE_CONCURRENCY');
+  });
+
   test.each([
     ['win32', {}, /Waggle.agent$/],
     ['darwin', {}, /Library\/Application Support\/Waggle\/agent$/],

@@ -26,6 +26,7 @@ const options = {
   'drain-timeout': { type: 'string' },
   'log-level': { type: 'string' },
   'no-builtin': { type: 'boolean' },
+  'check-config': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -42,6 +43,7 @@ const helpText = `A Waggle agent: makes the engines of this machine part of a cl
   --drain-timeout SECONDS   longest wait for running jobs when it is told to end (${drainSeconds})
   --no-builtin              run no models itself; engines are looked for all the same
   --log-level LEVEL         ${logLevels.join(', ')} (info)
+  --check-config            say what is wrong with flags and variables, and end
   -h, --help                show this text
   -v, --version             show the version
 
@@ -81,7 +83,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
   const notices = noteUnreadVariables(inputs.environment, Object.keys(options).map(toVariable));
   if (variable('MONGODB_URI') !== undefined)
     notices.push('MONGODB_URI is not used yet: an agent keeps nothing in a database.');
-  return {
+  const outcome: AgentConfigOutcome = {
     kind: 'run',
     config: {
       orchestrator: toAddress(pick('orchestrator')),
@@ -105,6 +107,7 @@ export function readAgentConfig(inputs: AgentInputs): AgentConfigOutcome {
       notices,
     },
   };
+  return flags['check-config'] === true ? { kind: 'check' } : outcome;
 }
 
 /** A value with the flag or variable it came from. */
