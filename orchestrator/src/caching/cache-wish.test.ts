@@ -63,6 +63,9 @@ test('what does not change the words does not change the hash', () => {
   const one = { model: 'm', messages: [{ role: 'user', content: 'a' }], options: { seed: 1, temperature: 0 } };
   const other = {
     keep_alive: '5m',
+    user: 'somebody',
+    metadata: { a: 'b' },
+    safety_identifier: 'x',
     options: { temperature: 0, seed: 1 },
     stream: false,
     messages: [{ role: 'user', content: 'a' }],

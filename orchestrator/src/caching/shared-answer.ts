@@ -60,8 +60,7 @@ export class SharedAnswer {
       signal.removeEventListener('abort', aborted);
       this.#leave(reader);
     };
-    if (signal.aborted) this.#leave(reader);
-    else signal.addEventListener('abort', aborted);
+    signal.addEventListener('abort', aborted);
     return {
       next: async () => {
         for (;;) {

@@ -153,6 +153,26 @@ describe('what was answered before', () => {
     expect(bed.cache.stats()).toMatchObject({ misses: 0, stored: 0, entries: 0 });
   });
 
+  it('is one start’s of one engine where none tells a digest', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a', { models: [{ digest: '' }] });
+    bed.run({ cacheWish: wish });
+    await answer(node, 'old');
+    expect(bed.run({ cacheWish: wish }).record.cache).toBe('hit');
+    node.reportHealth('down');
+    node.reportHealth('up');
+    expect(bed.run({ cacheWish: wish }).record.cache).toBe('miss');
+  });
+
+  it('is not looked for where the cache is off', async () => {
+    const bed = new InferenceBed();
+    bed.cacheLimits.maxBytes = 0;
+    const node = bed.cluster.join('a');
+    const asked = bed.run({ cacheWish: wish });
+    await answer(node, 'hello');
+    expect([asked.text, asked.record.cache, bed.cache.stats().misses]).toEqual(['hello', undefined, 0]);
+  });
+
   it('is given by its own model’s name only', async () => {
     const bed = new InferenceBed();
     const node = bed.cluster.join('a', { models: [{ digest: 'one' }] });
@@ -185,7 +205,7 @@ describe('those who ask the same at the same time', () => {
     expect(asked.map(({ record }) => record.cache)).toEqual(['miss', 'coalesced', 'coalesced']);
     expect(asked.map(({ record }) => record.state)).toEqual(['done', 'done', 'done']);
     expect(asked[2]?.record).toMatchObject({ node: 'a', attempts: [] });
-    expect(bed.cache.stats()).toMatchObject({ misses: 1, coalesced: 2 });
+    expect(bed.cache.stats()).toMatchObject({ misses: 1, coalesced: 2, hitRate: 2 / 3 });
   });
 
   it('do not wait for one of a lower priority, nor for one that wants it whole', async () => {
@@ -222,6 +242,22 @@ describe('those who ask the same at the same time', () => {
     bed.run({ cacheWish: wish, deadlineMs: 50 });
     await settled();
     expect(node.busyLane.job.header.remainingMs).toBeUndefined();
+  });
+
+  it('get the newest of two that are being made', async () => {
+    const bed = new InferenceBed();
+    const node = bed.cluster.join('a', { lanes: 4, models: [{ parallel: 4 }] });
+    bed.run({ cacheWish: wish });
+    await settled();
+    const [old] = node.busy;
+    bed.run({ cacheWish: { ...wish, read: false } });
+    await settled();
+    old?.text('old');
+    old?.finish({ usage });
+    await settled();
+    const third = bed.run({ cacheWish: wish });
+    await answer(node, 'new');
+    expect(third).toMatchObject({ text: 'new', record: { cache: 'coalesced' } });
   });
 
   it('begin anew after a failure', async () => {

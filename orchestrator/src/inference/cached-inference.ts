@@ -106,7 +106,9 @@ export class CachedInference implements Inference {
         batches: made[Symbol.asyncIterator](),
         abandon: (reason) => work.abort(reason),
         settled: (batches) => {
-          if (this.#flights.get(key) === flight) this.#flights.delete(key);
+          // A newer answer was asked for, which is the one to be kept.
+          if (this.#flights.get(key) !== flight) return;
+          this.#flights.delete(key);
           if (batches !== undefined) this.#keep(led, made.record, batches);
         },
         largestBytes: cache.largestBytes,

@@ -30,6 +30,7 @@ export class InferenceBed {
   readonly clock = this.cluster.clock;
   readonly budget = new RetryBudget();
   readonly requests = new RequestLog({ recentRequests: 100 });
+  readonly cacheLimits = { maxBytes: 1e6, ttlMs: 60_000 };
   readonly cache: ResponseCache;
   readonly #inference: CachedInference;
   awaitsNodes = true;
@@ -39,7 +40,7 @@ export class InferenceBed {
     const { registry, scheduler, settings } = this.cluster;
     const aliases = () => new Map<string, readonly string[]>();
     const { clock, budget, requests } = this;
-    this.cache = new ResponseCache({ maxBytes: 1e6, ttlMs: 60_000 }, clock);
+    this.cache = new ResponseCache(this.cacheLimits, clock);
     const inference = new ClusterInference(
       {
         scheduler,

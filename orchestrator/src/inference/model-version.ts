@@ -17,15 +17,13 @@ export interface VersionDeps {
  * one, else the model on one start of one engine; and the context it is to have. Empty where nobody serves the model, or a stand-in does.
  */
 export function modelVersions(name: string, { registry, aliases, settings }: VersionDeps): readonly string[] {
-  const { targets, onlyNode } = resolveModel(name, registry, aliases());
+  const { targets } = resolveModel(name, registry, aliases());
   const versions = new Set<string>();
   for (const target of targets) {
     const { nodes } = settings.of(target);
     const places = registry.places(target);
     for (const place of places) {
-      const { node } = place.engine;
-      if (onlyNode !== undefined && node.name !== onlyNode) continue;
-      if (nodes !== undefined && !nodes.includes(node.name)) continue;
+      if (nodes !== undefined && !nodes.includes(place.engine.node.name)) continue;
       const version = versionAt(place, places, settings);
       if (version !== undefined) versions.add(version);
       if (versions.size >= mostVersions) return [...versions];

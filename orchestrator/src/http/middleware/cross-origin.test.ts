@@ -50,3 +50,20 @@ it('lets a page of this very server in', () => {
 it('lets everybody in where the operator says so', () => {
   expect(createCors(['*']).isAllowed('null', 'host')).toBe(true);
 });
+
+it('lets pages say and read what clients do in headers', () => {
+  expect(cors.preflight('http://localhost')['access-control-allow-headers']?.split(',')).toEqual(
+    expect.arrayContaining([
+      'Content-Type',
+      'X-Waggle-Priority',
+      'X-Waggle-Deadline-Ms',
+      'X-Waggle-Cache',
+      'Cache-Control',
+    ]),
+  );
+  const headers: string[] = [];
+  cors.append(headers, 'http://localhost');
+  expect(headers[headers.indexOf('access-control-expose-headers') + 1]?.split(',')).toEqual(
+    expect.arrayContaining(['X-Request-Id', 'X-Waggle-Node', 'X-Waggle-Attempts', 'X-Waggle-Cache']),
+  );
+});

@@ -39,9 +39,11 @@ const allowedHeaders = [
   'X-Request-Id',
   'X-Waggle-Priority',
   'X-Waggle-Deadline-Ms',
+  'X-Waggle-Cache',
+  'Cache-Control',
 ].join(',');
 
-const exposedHeaders = 'X-Request-Id,Request-Id,X-Waggle-Node,X-Waggle-Attempts,Retry-After';
+const exposedHeaders = 'X-Request-Id,Request-Id,X-Waggle-Node,X-Waggle-Attempts,X-Waggle-Cache,Retry-After';
 
 /** Answers to pages are marked for their origin; requests without one get nothing. */
 export interface CorsHeaders {
