@@ -202,6 +202,36 @@ describe('request heads', () => {
     expect((await send(server.port, '/api/chat', { body: chat })).status).toBe(200);
   });
 
+  it('are as long as server.maxHeaderBytes says, and no longer', async () => {
+    await using server = await startTestServer({ ...answered, server: { maxHeaderBytes: 2_000 } });
+    const padded = (length: number) =>
+      post('/api/chat', 'Host: localhost', `X: ${'x'.repeat(length)}`, `Content-Length: ${body.length}`);
+    expect(await sendRaw(server.port, padded(1_000))).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await sendRaw(server.port, padded(2_000))).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it('come from server.maxConnections at once; one more is closed, and others are served when one has gone', async () => {
+    await using server = await startTestServer({ ...answered, server: { maxConnections: 2 } });
+    const idle = [connect(server.port, '127.0.0.1'), connect(server.port, '127.0.0.1')] as const;
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    const request = post('/api/chat', 'Host: localhost', `Content-Length: ${body.length}`);
+    expect(await sendRaw(server.port, request).catch(() => '')).toBe('');
+    idle[0].destroy();
+    // Until the server has seen that it went.
+    let reply = '';
+    while (reply === '') reply = await sendRaw(server.port, request).catch(() => '');
+    expect(reply).toMatch(/^HTTP\/1\.1 200 /);
+    idle[1].destroy();
+  });
+
+  it('that do not come any more end the connection, after server.keepAliveTimeout', async () => {
+    await using server = await startTestServer({ ...answered, server: { keepAliveTimeoutMs: 20 } });
+    const socket = connect(server.port, '127.0.0.1').resume();
+    socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'data');
+    await once(socket, 'close');
+  });
+
   it('with a foreign Host are refused in the words of the dialect, with an id', async () => {
     await using server = await startTestServer(answered);
     for (const path of generationPaths) {

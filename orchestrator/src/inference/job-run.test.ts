@@ -262,6 +262,20 @@ describe('the deadline of the first event', () => {
     expect(a.busyLane.wasCancelled).toBe(true);
   });
 
+  it('counts, too, where nobody else could take the job and the engine answers nothing at all', async () => {
+    const bed = new InferenceBed();
+    const a = bed.cluster.join('a');
+    await train(bed, a, 20);
+    const asking = bed.run();
+    const lane = a.busyLane;
+    await bed.clock.advance(2_000);
+    expect(lane.wasCancelled).toBe(false);
+    a.reportHealth('down');
+    await bed.clock.advance(250);
+    expect(lane.wasCancelled).toBe(true);
+    await finish(bed.cluster.join('b'), asking, 'from b');
+  });
+
   it('the longest wait counts even where there is nobody else', async () => {
     const bed = new InferenceBed({ firstEventMaxMs: 120_000 });
     const a = bed.cluster.join('a');

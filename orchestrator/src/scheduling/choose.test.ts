@@ -166,6 +166,10 @@ describe('choose', () => {
       const fresh = toPlacement('fresh', { lastBoundAt: 9 });
       expect(pick([fresh, toPlacement('old', { rttMs: 50 })])).toEqual(['bind', 'old']);
       expect(pick([fresh, toPlacement('old', { rttMs: 60 })])).toEqual(['bind', 'fresh']);
+      const quick = { rates: { decodeMsPerToken: () => 0.1, prefillMsPerToken: 0.01 } };
+      const quickFresh = toPlacement('fresh', { lastBoundAt: 9, ...quick });
+      expect(pick([quickFresh, toPlacement('old', { rttMs: 4, ...quick })])).toEqual(['bind', 'old']);
+      expect(pick([quickFresh, toPlacement('old', { rttMs: 6, ...quick })])).toEqual(['bind', 'fresh']);
     });
 
     it('prefer the one that is free', () => {
