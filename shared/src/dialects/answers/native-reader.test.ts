@@ -338,6 +338,34 @@ describe('recorded whole answers', () => {
     expect(dialects.openai.readWholeNative('openai.chat', bytes).batch.bytes).toBe(bytes);
   });
 
+  test.each([
+    [
+      '{"choices":[{"message":{"content":"a"}}],"x":1.0}',
+      '{"choices":[{"logprobs":null,"message":{"refusal":null,"content":"a"}}],"x":1.0}',
+    ],
+    [
+      '{"choices":[{"logprobs":null,"message":{"content":"\\"message\\":{"}}],"x":1.0}',
+      '{"choices":[{"logprobs":null,"message":{"refusal":null,"content":"\\"message\\":{"}}],"x":1.0}',
+    ],
+    [
+      '{"choices":[{"message":{"refusal":"no"}}],"x":1.0}',
+      '{"choices":[{"logprobs":null,"message":{"refusal":"no"}}],"x":1.0}',
+    ],
+    ['{"choices":[{"message":{}}]}', '{"choices":[{"logprobs":null,"message":{"refusal":null}}]}'],
+    [
+      '{"extra":{"message":{"a":1}},"choices":[{"message":{"content":"a"}}]}',
+      '{"extra":{"message":{"a":1}},"choices":[{"logprobs":null,"message":{"refusal":null,"content":"a"}}]}',
+    ],
+    [
+      '{"choices": [{"message": {"content": "a"}}]}',
+      '{"choices":[{"logprobs":null,"message":{"refusal":null,"content":"a"}}]}',
+    ],
+  ])('what is missing is put into place: %s', (came, goes) => {
+    expect(Buffer.from(dialects.openai.readWholeNative('openai.chat', Buffer.from(came)).batch.bytes).toString()).toBe(
+      goes,
+    );
+  });
+
   test.each(named(wholes))('%s', (_, { endpoint, bytes }) => {
     const dialect = dialects[endpoints[endpoint].dialect];
     const { batch, stats } = dialect.readWholeNative(endpoint, bytes);
