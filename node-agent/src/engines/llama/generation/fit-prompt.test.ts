@@ -17,9 +17,9 @@ test.each([
   expect(textsOf(fitMessages(messages, room, (some) => some.length))).toBe(kept);
 });
 
-test('tokens are cut out behind those to keep', () => {
-  expect(cutTokens([1, 2, 3, 4, 5, 6], 4, 1)).toEqual([1, 4, 5, 6]);
-  expect(cutTokens([1, 2, 3, 4, 5, 6], 4, 0)).toEqual([3, 4, 5, 6]);
-  expect(cutTokens([1, 2, 3, 4, 5, 6], 2, 9)).toEqual([1, 6]);
-  expect(cutTokens([1, 2], 2, 9)).toEqual([1, 2]);
+test('tokens are cut out behind those to keep, so that half of the rest is free', () => {
+  const tokens = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  expect(cutTokens(tokens, 8, 2)).toEqual([1, 2, 8, 9, 10]);
+  expect(cutTokens(tokens, 8, 0)).toEqual([7, 8, 9, 10]);
+  expect(cutTokens(tokens, 8, 7)).toEqual([1, 2, 3, 4, 5, 6, 7, 10]);
 });

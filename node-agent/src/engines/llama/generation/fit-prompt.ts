@@ -25,11 +25,18 @@ export function fitMessages(
   return from(high);
 }
 
-/** The first `keep` tokens and the last ones that have room beside them. */
-export function cutTokens<Token>(tokens: readonly Token[], limit: number, keep: number): readonly Token[] {
-  if (tokens.length <= limit) return tokens;
-  const kept = Math.max(0, Math.min(keep, limit - 1));
-  return [...tokens.slice(0, kept), ...tokens.slice(tokens.length - (limit - kept))];
+/**
+ * What Ollama leaves of tokens for which a context has no room: the first `keep`, and the last ones up to half of what is left beside those. An
+ * answer has room then.
+ */
+export function cutTokens<Token>(tokens: readonly Token[], numCtx: number, keep: number): readonly Token[] {
+  const last = halfBeside(numCtx, keep);
+  return [...tokens.slice(0, keep), ...tokens.slice(tokens.length - last)];
+}
+
+/** Half of what a context has room for beside the tokens that are kept: so much of it goes, or stays, when it is full. */
+export function halfBeside(numCtx: number, keep: number): number {
+  return Math.max(1, Math.floor((numCtx - keep) / 2));
 }
 
 function isSystem(role: string): boolean {

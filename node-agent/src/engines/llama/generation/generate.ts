@@ -27,7 +27,7 @@ export async function generate(
   const { request } = work;
   refuseUnable(request);
   const plan = planSampling(request.sampling, work.defaults, () => Math.floor(Math.random() * 4_294_967_295));
-  const { prompt, tokens } = loaded.toPromptTokens(request, { truncates: work.truncates, numKeep: plan.numKeep });
+  const { prompt, tokens } = loaded.toPromptTokens(request, { ...work, numKeep: plan.numKeep });
   const choice = await loaded.toTokenChoice(request, plan, prompt);
   const sequence = await loaded.takeSequence(tokens, control);
   if (sequence === undefined) return { outcome: 'cancelled' };
@@ -94,6 +94,7 @@ class Answer {
   readonly #pipe: AnswerPipe;
   readonly #text: TokenText<Token>;
   readonly said: Token[] = [];
+  #ends = 0;
   firstTokenAt = 0;
 
   constructor(parts: AnswerParts) {
@@ -114,8 +115,9 @@ class Answer {
     this.#text = new TokenText<Token>(loaded.model, marks);
   }
 
+  /** Tokens that were computed, with the one that ended it: so engines count. */
   get count(): number {
-    return this.said.length;
+    return this.said.length + this.#ends;
   }
 
   get stopSequence(): string | undefined {
@@ -155,11 +157,11 @@ class Answer {
         choice.observe({ tokens: all, isAnswering: this.#pipe.isAnswering });
         const next = await (feed === undefined ? tokens.next() : tokens.next(feed));
         if (this.firstTokenAt === 0) this.firstTokenAt = performance.now();
-        if (next.done === true) return 'stop';
+        if (next.done === true) return this.#stopped();
         const probabilities = toProbabilities(next.value);
         let { token } = next.value;
         if (choice.isDrawnHere && probabilities !== undefined) token = drawToken(probabilities, plan, random) ?? token;
-        if (loaded.model.isEogToken(token)) return 'stop';
+        if (loaded.model.isEogToken(token)) return this.#stopped();
         feed = choice.isDrawnHere ? token : undefined;
         all.push(token);
         this.said.push(token);
@@ -178,6 +180,11 @@ class Answer {
     } finally {
       await tokens.return();
     }
+  }
+
+  #stopped(): FinishReason {
+    this.#ends = 1;
+    return 'stop';
   }
 }
 

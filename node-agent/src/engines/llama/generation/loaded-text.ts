@@ -9,7 +9,7 @@ import type {
   Token,
 } from 'node-llama-cpp';
 import type { ChatTemplate } from './chat-template.ts';
-import { cutTokens } from './fit-prompt.ts';
+import { cutTokens, halfBeside } from './fit-prompt.ts';
 import type { TokenChoice } from './generate.ts';
 import { PrefillPace } from './prefill-pace.ts';
 import { type Prompt, toPrompt } from './prompt.ts';
@@ -30,6 +30,9 @@ export interface LoadedTextOptions {
 
 /** Copies of the state that models need which cannot go back to an earlier token otherwise. */
 const checkpoints = { max: 8, maxMemory: 512 * 1024 * 1024 } as const;
+
+/** Tokens of a context that cannot be kept. */
+const leastBesideKept = 4;
 
 /** A model that answers with text: the owner of its sequences, each of which remembers the tokens it computed last. */
 export class LoadedText {
@@ -55,7 +58,7 @@ export class LoadedText {
   /** @throws ClusterError for what the model cannot do, `context-length-exceeded` where nothing may be left out */
   toPromptTokens(
     request: ChatRequest | TextRequest,
-    options: { readonly truncates: boolean; readonly numKeep: number },
+    options: { readonly truncates: boolean; readonly shifts: boolean; readonly numKeep: number },
   ): { readonly prompt: Prompt; readonly tokens: readonly Token[] } {
     // One place is for the first token of the answer.
     const mostTokens = this.numCtx - 1;
@@ -72,15 +75,17 @@ export class LoadedText {
     const tokens = [...(prompt.context as readonly Token[]), ...written];
     if (tokens.length === 0) throw new ClusterError('bad-request', 'there is nothing to answer');
     if (tokens.length <= mostTokens) return { prompt, tokens };
-    if (!options.truncates) {
+    // An answer that must not forget anything has nothing to do with a prompt that lost its middle.
+    if (!options.truncates || !options.shifts) {
       const message = `the input length exceeds the context length: ${tokens.length} tokens, where ${mostTokens} have room`;
       throw new ClusterError('context-length-exceeded', message);
     }
-    return { prompt, tokens: cutTokens(tokens, mostTokens, options.numKeep) };
+    return { prompt, tokens: cutTokens(tokens, this.numCtx, this.#kept(options.numKeep)) };
   }
 
   async toTokenChoice(request: ChatRequest | TextRequest, plan: SamplingPlan, prompt: Prompt): Promise<TokenChoice> {
     const { repeatLastN, temperature } = plan;
+    const kept = this.#kept(plan.numKeep);
     const needsProbabilities = request.logprobs === true || plan.typicalP < 1;
     const grammar = prompt.grammar && (await this.#toGrammar(prompt.grammar.text));
     // What is told of a distribution that was bent by a temperature is not the model's.
@@ -117,8 +122,8 @@ export class LoadedText {
           : {}),
         ...(plan.logitBias.size === 0 ? {} : { tokenBias: this.#toBias(plan.logitBias) }),
         contextShift: {
-          size: Math.max(1, Math.floor((this.numCtx - plan.numKeep) / 2)),
-          strategy: ({ size }) => [{ start: plan.numKeep, end: plan.numKeep + size }],
+          size: halfBeside(this.numCtx, kept),
+          strategy: ({ size }) => [{ start: kept, end: kept + size }],
         },
       },
       observe: ({ tokens, isAnswering }) => {
@@ -168,6 +173,11 @@ export class LoadedText {
     if (control.isCancelled) return undefined;
     await sequence.takeCheckpoint();
     return cached;
+  }
+
+  /** Tokens that stay however full the context gets; some are always left for what is said. */
+  #kept(numKeep: number): number {
+    return Math.max(0, Math.min(numKeep, this.numCtx - leastBesideKept));
   }
 
   #tokenize(text: string): readonly Token[] {
