@@ -25,6 +25,7 @@ test('only a request that writes temperature 0 out, and has no tools, asks by it
     { model: 'm' },
     { model: 'm', temperature: 0.1 },
     { model: 'm', temperature: 0, tools: [{}] },
+    { model: 'm', temperature: 0, functions: [{}] },
   ]) {
     expect(wish('openai.chat', parsed)).toBeUndefined();
   }

@@ -64,8 +64,8 @@ function asksForSeveral({ n, prompt }: JsonObject): boolean {
 }
 
 function isRepeatable(endpoint: EndpointName, parsed: JsonObject, seeded: boolean): boolean {
-  const { tools } = parsed;
-  if (Array.isArray(tools) && tools.length > 0) return false;
+  const { tools, functions } = parsed;
+  if ([tools, functions].some((list) => Array.isArray(list) && list.length > 0)) return false;
   const { dialect, kind } = endpoints[endpoint];
   if (kind === 'embedding') return false;
   const sampling = dialect === 'ollama' ? parsed['options'] : parsed;
