@@ -137,6 +137,7 @@ describe('unknown paths and methods', () => {
       ['/waggle/', 200],
       ['/waggle?x=1', 200],
       ['/waggler/api/version', 404],
+      ['/waggleapi/version', 404],
       ['/api/version', 404],
       ['/', 404],
     ] as const) {
