@@ -15,6 +15,8 @@ export interface AnsweringEngine {
   /** Chat calls of the engine's own family, and of the other. */
   readonly native: EndpointName;
   readonly foreign: EndpointName;
+  /** Where the token that ends an answer is one that counts. */
+  readonly endTokens?: 1;
   readonly nativeEmbedding: EndpointName;
   readonly foreignEmbedding: EndpointName;
   /** Text of an answer in the engine's own form, and the names it calls its model. */
@@ -79,7 +81,7 @@ export function describeAnswering(under: AnsweringEngine): void {
       const end = await answer.end;
       expect(under.readAnswer(answer).said.trim()).toBe(words(40));
       expect(end.outcome).toBe('done');
-      expect(end.usage?.completionTokens).toBe(40);
+      expect(end.usage?.completionTokens).toBe(40 + (under.endTokens ?? 0));
       expect(end.usage?.promptTokens).toBeGreaterThan(0);
       expect(end.timings?.totalMs).toBeGreaterThan(0);
       expect(answer.ends).toHaveLength(1);
@@ -94,7 +96,7 @@ export function describeAnswering(under: AnsweringEngine): void {
       const end = await answer.end;
       expect(answer.batches).toHaveLength(1);
       expect(under.readAnswer(answer).said.trim()).toBe(words(40));
-      expect(end.usage?.completionTokens).toBe(40);
+      expect(end.usage?.completionTokens).toBe(40 + (under.endTokens ?? 0));
     });
 
     test('answers a client of the other family in typed events', async () => {
@@ -103,7 +105,7 @@ export function describeAnswering(under: AnsweringEngine): void {
       const end = await answer.end;
       expect(answer.said.trim()).toBe(words(40));
       expect(answer.events.at(-1)).toMatchObject({ type: 'response-end', finishReason: 'stop' });
-      expect(end.usage?.completionTokens).toBe(40);
+      expect(end.usage?.completionTokens).toBe(40 + (under.endTokens ?? 0));
     });
 
     test('answers in typed events where they are asked for', async () => {

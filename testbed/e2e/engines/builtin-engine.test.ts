@@ -41,6 +41,7 @@ describeWithLibrary('the built-in engine', () => {
       return { engine, close };
     },
     toName: (model) => `${model}:latest`,
+    endTokens: 1,
     native: 'ollama.chat',
     foreign: 'openai.chat',
     nativeEmbedding: 'ollama.embed',
