@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../src/cluster/free-port.ts';
+import { until } from '../src/cluster/process-cluster.ts';
+import { WaggleProcess } from '../src/cluster/waggle-process.ts';
 import { type CliResult, CliTerminal, hasTerminals, runCli } from './run-cli.ts';
 
 let folder: string;
@@ -56,6 +58,23 @@ describe('waggle config check', () => {
     );
     expect(await valuesOf()).toEqual({ 'server.port': 4000 });
   });
+});
+
+// Windows has no such signals.
+it.skipIf(process.platform === 'win32')('waggle up passes on what it is told by signals', async () => {
+  writeFileSync(fileOf(), '');
+  const ports = ['--port', String(await freePort()), '--grpc-port', String(await freePort())];
+  const args = ['up', '--no-local', '--config', fileOf(), ...ports, '--data', fileOf('data')];
+  const up = new WaggleProcess({ main: 'cli/src/main.ts', args });
+  up.start();
+  try {
+    await until(async () => up.output.includes('address'));
+    up.signal('SIGHUP');
+    await until(async () => up.output.includes('config-reloaded'));
+  } finally {
+    await up.kill('SIGINT');
+  }
+  expect(await up.exited()).toBe(0);
 });
 
 describe('waggle init', () => {

@@ -78,9 +78,9 @@ async function uninstall(flags: readonly string[], command: Command): Promise<vo
 export async function runProgram(main: string, flags: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [path.join(root, main), ...flags], { stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals) => void child.kill(signal);
-  process.on('SIGTERM', forward);
   // A terminal delivers Ctrl-C to the child itself; this process only waits for it.
-  process.on('SIGINT', () => {});
+  const onInterrupt = process.stdin.isTTY ? () => {} : forward;
+  process.on('SIGTERM', forward).on('SIGHUP', forward).on('SIGINT', onInterrupt);
   const { promise, resolve } = Promise.withResolvers<number>();
   child.on('exit', (code) => resolve(code ?? 1));
   process.exitCode = await promise;

@@ -6,7 +6,7 @@ const root = path.resolve(import.meta.dirname, '../../..');
 
 export interface WaggleProcessOptions {
   /** Path of the program below the repository. */
-  readonly main: 'orchestrator/src/main.ts' | 'node-agent/src/main.ts';
+  readonly main: 'orchestrator/src/main.ts' | 'node-agent/src/main.ts' | 'cli/src/main.ts';
   readonly args: readonly string[];
   /** Added to a bare environment: nothing of the caller's settings leaks in. */
   readonly env?: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** One of the two programs as a process of its own, with what it printed. */
+/** One of the programs as a process of its own, with what it printed. */
 export class WaggleProcess implements AsyncDisposable {
   readonly #options: WaggleProcessOptions;
   #child: ChildProcess | undefined;
