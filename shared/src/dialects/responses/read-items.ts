@@ -60,8 +60,11 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
   /** What the model said last, as long as it goes on. */
   let turn: Draft | undefined;
   let thinking = '';
+  /** Of the results since then. */
+  let images: readonly JsonObject[] = [];
   for (const [index, item] of items.entries()) {
     const path = `input[${index}]`;
+    if (!isResult(item)) showImages();
     switch (item['type']) {
       case 'message':
         if (item['role'] === 'assistant') {
@@ -90,10 +93,8 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
       case 'custom_tool_call_output': {
         turn = undefined;
         const parts = readParts(item['output'], `${path}.output`);
-        const images = parts.filter((part) => part['type'] !== 'text');
+        images = [...images, ...parts.filter((part) => part['type'] !== 'text')];
         push({ role: 'tool', content: joinTexts(parts), tool_call_id: needText(item, 'call_id', path) });
-        // Chat templates take images from users, few take them from tools.
-        if (images.length > 0) pushUser(images);
         break;
       }
       default: {
@@ -102,7 +103,14 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
       }
     }
   }
+  showImages();
   return messages;
+
+  /** Chat templates take images from users, few take them from tools, and none a user between the results of one turn. */
+  function showImages(): void {
+    if (images.length > 0) pushUser(images);
+    images = [];
+  }
 
   function takeThinking(): Pick<Draft, 'reasoning' | 'reasoning_content'> {
     const text = thinking;
@@ -138,6 +146,10 @@ export function toChatMessages(items: readonly JsonObject[], instructions: strin
     if (last?.role === 'user') last.content = content;
     else push({ role: 'user', content });
   }
+}
+
+function isResult({ type }: JsonObject): boolean {
+  return type === 'function_call_output' || type === 'custom_tool_call_output';
 }
 
 function toParts(content: Draft['content']): readonly JsonObject[] {

@@ -170,6 +170,22 @@ describe('items', () => {
     expect(thought({ encrypted_content: 'gAAAA' })).toBeUndefined();
   });
 
+  test('images of results that belong to one turn come after the last of them', () => {
+    const image = { type: 'input_image', image_url: 'https://x.example/y.png' };
+    const seen = { type: 'image_url', image_url: { url: 'https://x.example/y.png' } };
+    const calls = ['a', 'b'].map((call_id) => ({ type: 'function_call', call_id, name: 'w', arguments: '{}' }));
+    const outputs = ['a', 'b'].map((call_id) => ({ type: 'function_call_output', call_id, output: [image] }));
+    expect(messages([...calls, ...outputs])).toMatchObject([
+      { role: 'assistant' },
+      { role: 'tool', tool_call_id: 'a' },
+      { role: 'tool', tool_call_id: 'b' },
+      { role: 'user', content: [seen, seen] },
+    ]);
+    expect(messages([...calls, ...outputs, { role: 'user', content: 'Well?' }]).slice(3)).toEqual([
+      { role: 'user', content: [seen, seen, { type: 'text', text: 'Well?' }] },
+    ]);
+  });
+
   test('images, of users and of tools', () => {
     const image = { type: 'input_image', image_url: 'https://x.example/y.png', detail: 'low' };
     const seen = { type: 'image_url', image_url: { url: 'https://x.example/y.png', detail: 'low' } };
