@@ -2,7 +2,9 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askOnce, ClientLoad, troubles } from '../src/cluster/client-load.ts';
+import { freePort } from '../src/cluster/free-port.ts';
 import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
+import { WaggleProcess } from '../src/cluster/waggle-process.ts';
 import { startOllamaEngine } from '../src/engines/ollama/start-ollama-engine.ts';
 import type { ScriptedEngine } from '../src/engines/scripted-engine.ts';
 import { askWords, streamWords } from './asked-words.ts';
@@ -148,6 +150,35 @@ describe('a configuration that changes while requests run', () => {
     expect((await postChat(cluster.url, body)).status).toBe(413);
     await taken(bothNodes(), 2);
     expect((await postChat(cluster.url, body)).status).toBe(200);
+  });
+
+  it('lets in at once who waits for a bound that is raised', async () => {
+    await taken(`${bothNodes()}server: { concurrency: 1 }\n`);
+    const leaving = new AbortController();
+    const body = JSON.stringify({ model: 'endless', messages: [{ role: 'user', content: 'go on' }] });
+    const running = await fetch(`${cluster.url}/api/chat`, { method: 'POST', body, signal: leaving.signal });
+    const held = postChat(cluster.url, { model: 'words' });
+    const states = async () =>
+      (await cluster.get<{ requests: { state: string }[] }>('/api/requests')).requests.map(({ state }) => state);
+    await until(async () => (await states()).includes('held'));
+    await taken(bothNodes(), 2);
+    expect((await held).status).toBe(200);
+    expect(running.status).toBe(200);
+    leaving.abort();
+  });
+
+  it('invites an agent that was written into it', async () => {
+    await using engine = await startOllamaEngine({ models: [other] });
+    const port = await freePort();
+    const data = path.join(path.dirname(cluster.configFile), 'guest');
+    await using agent = new WaggleProcess({
+      main: 'node-agent/src/main.ts',
+      args: ['--name', 'guest', '--port', String(port), '--data', data],
+      env: { LLAMA_BASE_URL: engine.url },
+    });
+    agent.start();
+    await taken(`${bothNodes()}  - { name: lodger, host: 127.0.0.1, port: ${port} }\n`);
+    await cluster.serving('lodger');
   });
 
   it('moves the level of the log', async () => {
