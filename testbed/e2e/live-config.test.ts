@@ -264,6 +264,12 @@ describe('settings of a model', () => {
     expect((await postChat(cluster.url, { model: 'words@desk' })).status).toBe(503);
   });
 
+  it('name nodes that nobody knows, which is said', async () => {
+    await taken(`${bothNodes()}models: { words: { nodes: [big, attic] } }\n`);
+    await until(async () => said('model-nodes-unknown').length > 0);
+    expect(said('model-nodes-unknown')).toMatchObject([{ model: 'words:latest', nodes: ['attic'] }]);
+  });
+
   it('set the deadline of who states none', async () => {
     await taken(`${bothNodes()}models: { endless: { timeout: 300ms } }\n`);
     const answer = await postChat(cluster.url, { model: 'endless' });

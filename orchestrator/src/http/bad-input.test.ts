@@ -140,6 +140,7 @@ describe.each(generationPaths)('a bad body on %s', (path) => {
 
   it.each([
     ['x-waggle-priority', 'urgent'],
+    ['x-waggle-cache', 'yes'],
     ['x-waggle-deadline-ms', 'soon'],
     ['x-waggle-deadline-ms', '0'],
     ['x-waggle-deadline-ms', '-5'],
