@@ -139,6 +139,7 @@ test.each([
   ['stop', 'end_turn'],
   ['length', 'max_tokens'],
   ['tool-calls', 'tool_use'],
+  ['content-filter', 'refusal'],
 ] as const)('%s is %s', (reason, stopReason) => {
   expect(whole([{ type: 'text-delta', text: 'x' }, end(reason)])['stop_reason']).toBe(stopReason);
 });
@@ -150,6 +151,8 @@ test('the stop sequence, where the engine tells it', () => {
     stop_sequence: 'END',
   });
   expect(stream([stopped]).at(-2)).toMatchObject({ delta: { stop_reason: 'stop_sequence', stop_sequence: 'END' } });
+  const call: ChatEvent = { type: 'tool-call', call: { index: 0, name: 'w', arguments: '{}' } };
+  expect(whole([call, stopped])).toMatchObject({ stop_reason: 'tool_use', stop_sequence: null });
 });
 
 test('arguments that are no object fail the answer', () => {
