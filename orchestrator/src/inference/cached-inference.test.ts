@@ -200,7 +200,11 @@ describe('those who ask the same at the same time', () => {
     const bed = new InferenceBed();
     const node = bed.cluster.join('a', { lanes: 4 });
     const asked = [1, 2, 3].map(() => bed.run({ cacheWish: wish }));
-    await answer(node, 'hello');
+    await settled();
+    node.busyLane.text('hel');
+    await settled();
+    expect(asked.map(({ record }) => record.state)).toEqual(['running', 'running', 'running']);
+    await answer(node, 'lo');
     expect(asked.map(({ text }) => text)).toEqual(['hello', 'hello', 'hello']);
     expect(asked.map(({ record }) => record.cache)).toEqual(['miss', 'coalesced', 'coalesced']);
     expect(asked.map(({ record }) => record.state)).toEqual(['done', 'done', 'done']);

@@ -61,6 +61,7 @@ export class RecordKeeper {
     try {
       for await (const batch of batches) {
         learn();
+        record.state = 'running';
         record.firstEventMs ??= this.#elapsed(request);
         const usage = usageIn(batch);
         if (usage !== undefined) record.usage = usage;
