@@ -237,15 +237,15 @@ describe('a conversation', () => {
 
 test('keys of engines go on to them', () => {
   expect(read({ seed: 7, min_p: 0.1, keep_alive: '5m' }).passedOn).toEqual({ seed: 7, min_p: 0.1, keep_alive: '5m' });
+});
 
-  test.each([
-    ...['metadata', 'cache_control', 'service_tier', 'diagnostics', 'inference_geo', 'speed', 'user_profile_id'],
-    ...['workspace_id', 'context_management', 'betas'],
-  ])('%s is a matter of another service, and goes no further', (key) => {
-    const { chat: asked, passedOn } = read({ [key]: { any: 'thing' } });
-    expect(passedOn).toEqual({});
-    expect(asked).toEqual(read({}).chat);
-  });
+test.each([
+  ...['metadata', 'cache_control', 'service_tier', 'diagnostics', 'inference_geo', 'speed', 'user_profile_id'],
+  ...['workspace_id', 'context_management', 'betas'],
+])('%s is a matter of another service, and goes no further', (key) => {
+  const { chat: asked, passedOn } = read({ [key]: { any: 'thing' } });
+  expect(passedOn).toEqual({});
+  expect(asked).toEqual(read({}).chat);
 });
 
 test('only counting needs no max_tokens', () => {

@@ -17,7 +17,7 @@ function bodyOf(error: ClusterError, status: number, requestId: string): string 
   const { hint } = error.details;
   return JSON.stringify({
     type: 'error',
-    error: { type: typeOf(error, status), message: messageOf(error), ...(hint === undefined ? {} : { hint }) },
+    error: { type: typeOf(status), message: messageOf(error), ...(hint === undefined ? {} : { hint }) },
     request_id: requestId,
   });
 }
@@ -28,8 +28,7 @@ function messageOf(error: ClusterError): string {
   return error.code === 'context-length-exceeded' ? `prompt is too long: ${message}` : message;
 }
 
-function typeOf({ code }: ClusterError, status: number): string {
-  if (code === 'overloaded' || code === 'no-node' || code === 'draining') return 'overloaded_error';
+function typeOf(status: number): string {
   switch (status) {
     case 401:
       return 'authentication_error';
