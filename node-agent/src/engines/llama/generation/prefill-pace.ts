@@ -1,8 +1,8 @@
-/** A piece of so many tokens takes a sixth more time per token than a large one, half of it a quarter more; see design.md. */
-const leastTokens = 32;
-const firstTokens = 64;
-/** Longest that a cancelled job, or the next token of another one, waits for a piece of a prompt. */
-const aimMs = 200;
+/** Fewer cost too much for what they save; see design.md for what pieces cost. */
+const leastTokens = 4;
+const firstTokens = 8;
+/** Longest that a cancelled job, or the next token of another one, should wait for a piece of a prompt: a few tokens' time. */
+const aimMs = 50;
 
 /** How many tokens of a prompt are computed before somebody looks whether the answer is still wanted. */
 export class PrefillPace {
