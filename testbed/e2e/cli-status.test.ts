@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../src/cluster/free-port.ts';
+import { ProcessCluster, until } from '../src/cluster/process-cluster.ts';
 import { EngineCluster } from './engine-cluster.ts';
 import { CliTerminal, hasTerminals, runCli } from './run-cli.ts';
 
@@ -53,6 +54,16 @@ describe('the doctor', () => {
     const wrong = await runCli(bed.url, ['doctor'], { env: { LLAMA_BASE_URL: 'ftp://desk' } });
     expect(wrong.stdout).toMatch(/✗ LLAMA_BASE_URL must begin with http/);
     expect(wrong.code).toBe(1);
+  });
+
+  it('misses no models of the built-in engine where another has some', async () => {
+    const { url } = bed.engine('desk');
+    await using cluster = await ProcessCluster.start({ agents: [{ name: 'both', env: { OLLAMA_HOST: url } }] });
+    const counts = async () => (await cluster.node('both'))?.engines.map(({ kind, models }) => `${kind}: ${models}`);
+    await until(async () => (await counts())?.toSorted().join() === 'builtin: 0,ollama: 1');
+    const { stdout } = await runCli(cluster.url, ['doctor']);
+    expect(stdout).toMatch(/✓ both\s+builtin: 0 models$/m);
+    expect(stdout).not.toContain('waggle pull');
   });
 
   it('says what OLLAMA_HOST does, and that it may name Waggle', async () => {

@@ -147,13 +147,17 @@ function checkNodes(nodes: readonly NodeRow[], version: string): Finding[] {
           found: `${engine.kind} is ${engine.health}`,
           ...(engine.problem === undefined ? {} : { mend: engine.problem }),
         });
-      else
+      else {
+        // The built-in engine is always there, and not missed where another has models.
+        const isFine =
+          engine.models > 0 || (engine.kind === 'builtin' && node.engines.some(({ models }) => models > 0));
         findings.push({
           check: node.name,
-          level: engine.models > 0 ? 'ok' : 'warn',
+          level: isFine ? 'ok' : 'warn',
           found: `${engine.kind}: ${engine.models} models`,
-          ...(engine.models > 0 ? {} : { mend: `get one: waggle pull NAME@${node.name}` }),
+          ...(isFine ? {} : { mend: `get one: waggle pull NAME@${node.name}` }),
         });
+      }
     }
   }
   return findings;
