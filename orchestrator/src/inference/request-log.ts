@@ -78,8 +78,7 @@ export class RequestLog {
   #resize(kept: number): void {
     const newest = [...this.#newestFirst()].slice(0, kept);
     this.#next = kept === 0 ? 0 : newest.length % kept;
-    this.#ended = new Array<string>(kept).fill('');
-    newest.reverse().forEach((text, place) => (this.#ended[place] = text));
+    this.#ended = [...newest.toReversed(), ...new Array<string>(kept - newest.length).fill('')];
   }
 
   *#newestFirst(): Iterable<string> {
