@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { notSeated } from '@waggle/shared/collections/roster.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Pulse } from '../pulse.ts';
+import { createDecoder } from './body-decoder.ts';
 import { BodyParts } from './body-parts.ts';
 
 export interface BodyLimits {
@@ -20,7 +21,8 @@ const freeBytes = 65_536;
 
 /**
  * Reads request bodies by data events, bounded in bytes and in silence. A body that announces more than the bound is
- * refused before a byte of it is read. Rejects with `body-too-large`, `request-timeout`, `client-gone`, or `overloaded` where the large
+ * refused before a byte of it is read. A compressed one is unpacked; what counts is what comes out. Rejects with `bad-request` for one that is
+ * damaged, with `body-too-large`, `request-timeout`, `client-gone`, or `overloaded` where the large
  * bodies in memory leave no room for this one. Whoever was given a body says with `release` that it is let go.
  */
 export class BodyReader {
@@ -56,7 +58,9 @@ export class BodyReader {
         reject(noRoom(heldBytes));
         return;
       }
-      const parts = new BodyParts(announced !== undefined && Number(announced) > freeBytes ? Number(announced) : 0);
+      const decoder = createDecoder(incoming.headers['content-encoding']);
+      const length = decoder === undefined ? Number(announced ?? 0) : 0;
+      const parts = new BodyParts(length > freeBytes ? length : 0);
       let bytes = 0;
       let lastBeat = pulse.beats;
       let isSettled = false;
@@ -68,6 +72,7 @@ export class BodyReader {
         if (error === undefined) {
           resolve(parts.join());
         } else {
+          if (decoder !== undefined) incoming.unpipe(decoder.destroy());
           parts.clear();
           this.release(bytes);
           reject(error);
@@ -80,7 +85,8 @@ export class BodyReader {
         },
       };
       pulse.join(watched);
-      incoming.on('data', (chunk: Buffer) => {
+      const source = decoder === undefined ? incoming : incoming.pipe(decoder);
+      source.on('data', (chunk: Buffer) => {
         if (isSettled) return;
         this.release(bytes);
         bytes += chunk.length;
@@ -90,9 +96,12 @@ export class BodyReader {
         else if (this.#held > heldBytes) settle(noRoom(heldBytes));
         else parts.add(chunk);
       });
-      incoming.on('end', () => settle());
+      source.on('end', () => settle());
+      decoder?.on('error', (cause) => settle(damaged(cause)));
       incoming.on('close', () => {
-        if (!isSettled) settle(new ClusterError('client-gone', 'the client left while it sent the request'));
+        // A decoder has something to do still when all has come.
+        if (!isSettled && !incoming.complete)
+          settle(new ClusterError('client-gone', 'the client left while it sent the request'));
       });
     });
   }
@@ -100,6 +109,10 @@ export class BodyReader {
 
 function tooLarge(maxBytes: number): ClusterError {
   return new ClusterError('body-too-large', `the request body is larger than ${maxBytes} bytes (limits.maxBodyBytes)`);
+}
+
+function damaged(cause: Error): ClusterError {
+  return new ClusterError('bad-request', `the compressed request body is damaged: ${cause.message}`, { cause });
 }
 
 function noRoom(heldBytes: number): ClusterError {
