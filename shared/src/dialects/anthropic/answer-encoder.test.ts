@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ChatEvent } from '../../chat/chat-event.ts';
 import { createMessageEncoder } from './answer-encoder.ts';
 
-const end = (finishReason: 'stop' | 'length' | 'tool-calls' = 'stop'): ChatEvent => ({
+const end = (finishReason: 'stop' | 'length' | 'tool-calls' | 'content-filter' = 'stop'): ChatEvent => ({
   type: 'response-end',
   finishReason,
   usage: { promptTokens: 12, completionTokens: 5, cachedTokens: 8 },

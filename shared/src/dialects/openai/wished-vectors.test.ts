@@ -39,6 +39,13 @@ test.each([numbers, base64])('a vector longer than asked for is no answer: %s', 
   );
 });
 
+test('nor is it where it becomes an event', () => {
+  const vectors = toVectorWish({ dimensions: 1 });
+  const reader = dialects.openai.createEventReader('openai.embeddings', { stream: false, vectors });
+  reader.push(Buffer.from(numbers));
+  expect(() => reader.finish()).toThrow('cannot shorten them to 1');
+});
+
 test('Ollama’s clients are given the beginning', () => {
   const vectors = { isBase64: false, dimensions: 1, ifLonger: 'cut' } as const;
   const reader = dialects.openai.createEventReader('openai.embeddings', { stream: false, vectors });

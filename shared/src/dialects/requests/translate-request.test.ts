@@ -272,6 +272,10 @@ describe('from Ollama to OpenAI', () => {
     expect(chat({ options, keep_alive: '5m', truncate: true, shift: false })).toEqual(chat({}));
   });
 
+  test('nor do other tokens of log probabilities that nobody asked for', () => {
+    expect(chat({ logprobs: false, top_logprobs: 2 }).body['top_logprobs']).toBeUndefined();
+  });
+
   test('an endless context is refused by name', () => {
     expect(errorOf(() => chat({ shift: true }))).toMatchObject({ code: 'unsupported', details: { param: 'shift' } });
   });
