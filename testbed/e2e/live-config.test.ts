@@ -152,7 +152,7 @@ describe('a configuration that changes while requests run', () => {
     expect((await postChat(cluster.url, body)).status).toBe(200);
   });
 
-  it('lets in at once who waits for a bound that is raised', async () => {
+  it('lets in who waits for a bound that is raised', async () => {
     await taken(`${bothNodes()}server: { concurrency: 1 }\n`);
     const leaving = new AbortController();
     const body = JSON.stringify({ model: 'endless', messages: [{ role: 'user', content: 'go on' }] });
