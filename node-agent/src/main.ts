@@ -3,6 +3,7 @@ import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { createBoundedLogger } from '@waggle/shared/observing/bounded-logger.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { endOnSignal } from '@waggle/shared/process/end-on-signal.ts';
+import { outliveReaders } from '@waggle/shared/process/outlive-readers.ts';
 import { type Activity, releaseWhenIdle } from '@waggle/shared/process/release-when-idle.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Agent } from './agent.ts';
@@ -25,6 +26,7 @@ try {
 }
 
 async function run(config: AgentConfig): Promise<void> {
+  outliveReaders();
   let agent: Agent | undefined;
   endOnSignal({
     async end() {

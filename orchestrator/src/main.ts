@@ -7,6 +7,7 @@ import { formatJoinToken } from '@waggle/shared/cluster/join-token.ts';
 import { UsageError } from '@waggle/shared/errors/usage-error.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
 import { endOnSignal } from '@waggle/shared/process/end-on-signal.ts';
+import { outliveReaders } from '@waggle/shared/process/outlive-readers.ts';
 import { releaseWhenIdle } from '@waggle/shared/process/release-when-idle.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { toBanner, toEngineLines } from './banner.ts';
@@ -38,6 +39,7 @@ try {
 }
 
 async function run(config: CompiledConfig, inputs: ConfigInputs): Promise<void> {
+  outliveReaders();
   prepareLogFile(config);
   const data = openDataFolder(config.data);
   // What comes next is most of the program: compiled once, it starts in half the time from then on. It is loaded here because

@@ -43,6 +43,12 @@ export class WaggleProcess implements AsyncDisposable {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** From now on nobody reads what it says. */
+  closeOutput(): void {
+    this.#child?.stdout?.destroy();
+    this.#child?.stderr?.destroy();
+  }
+
   /** Standard output and error so far, of all its lives. */
   get output(): string {
     return this.#output;
