@@ -29,6 +29,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       llamaServer: env['WAGGLE_REAL_LLAMA_SERVER'] ?? (await startLlamaServer('voice')),
       llamaEmbedder: env['WAGGLE_REAL_LLAMA_EMBEDDER'] ?? (await startLlamaServer('embed')),
       toolsFolder,
+      weights: env['WAGGLE_REAL_GGUF'],
     };
     project.provide('realEngines', engines);
     const missing = Object.entries(engines).filter(([, value]) => value === undefined);

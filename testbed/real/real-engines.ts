@@ -14,6 +14,8 @@ export interface RealEngines {
   readonly llamaEmbedder: string | undefined;
   /** What can start further engines. */
   readonly toolsFolder: string | undefined;
+  /** Path of a GGUF with weights that were trained, for the built-in engine. */
+  readonly weights: string | undefined;
 }
 
 declare module 'vitest' {
@@ -27,4 +29,5 @@ export function findRealEngines(): RealEngines {
 }
 
 export const howToRun =
-  'Addresses by environment: WAGGLE_REAL_OLLAMA, WAGGLE_REAL_OLLAMA_2, WAGGLE_REAL_OLLAMA_CLI, WAGGLE_REAL_LLAMA_SERVER, WAGGLE_REAL_LLAMA_EMBEDDER.';
+  'Addresses by environment: WAGGLE_REAL_OLLAMA, WAGGLE_REAL_OLLAMA_2, WAGGLE_REAL_OLLAMA_CLI, WAGGLE_REAL_LLAMA_SERVER, ' +
+  'WAGGLE_REAL_LLAMA_EMBEDDER; the path of a GGUF of a small chat model: WAGGLE_REAL_GGUF.';

@@ -14,27 +14,26 @@ export function programFolder(env: NodeJS.ProcessEnv): string {
   return env['REAL_OLLAMA_CACHE'] ?? path.join(cache, 'waggle-real-ollama');
 }
 
-/** A real llama-server with one model, which says a known text. */
+/** A real llama-server with one model. */
 export class RealLlamaServer implements AsyncDisposable {
   /** Ends in /v1. */
   readonly url: string;
   readonly #server: EngineProcess;
-  readonly #folder: string;
+  readonly #folder: string | undefined;
 
-  private constructor(url: string, server: EngineProcess, folder: string) {
+  private constructor(url: string, server: EngineProcess, folder: string | undefined) {
     this.url = url;
     this.#server = server;
     this.#folder = folder;
   }
 
-  /** Undefined where the program is not there. */
+  /** With a model that says a known text, or embeds. Undefined where the program is not there. */
   static async start(
     toolsFolder: string,
     model: 'voice' | 'embed',
     env: NodeJS.ProcessEnv,
   ): Promise<RealLlamaServer | undefined> {
-    const program = path.join(programFolder(env), 'lib/ollama/llama-server');
-    if (!existsSync(program)) return undefined;
+    if (!existsSync(toProgram(env))) return undefined;
     const folder = await mkdtemp(path.join(tmpdir(), 'waggle-llama-server-'));
     const file = path.join(folder, `${model}.gguf`);
     const writer =
@@ -43,21 +42,41 @@ export class RealLlamaServer implements AsyncDisposable {
         : ['tiny-gguf.mjs', file, '--pooling', '1'];
     const [script = '', ...rest] = writer;
     await promisify(execFile)(process.execPath, [path.join(toolsFolder, script), ...rest]);
-    const port = await freePort();
-    const server = await EngineProcess.start({
-      command: program,
-      args: [
-        ...['-m', file, '--alias', `llama-${model}`, '--host', '127.0.0.1', '--port', String(port)],
-        ...['-t', '1', '-c', '2048', '-np', '2', '--metrics', '--no-webui'],
-        ...(model === 'embed' ? ['--embedding', '--pooling', 'mean'] : []),
-      ],
-      ready: () => until(async () => (await fetch(`http://127.0.0.1:${port}/health`)).ok, 60_000),
-    });
-    return new RealLlamaServer(`http://127.0.0.1:${port}/v1`, server, folder);
+    const more = model === 'embed' ? ['--embedding', '--pooling', 'mean'] : [];
+    const { url, server } = await launch(env, ['-m', file, '--alias', `llama-${model}`, ...more]);
+    return new RealLlamaServer(url, server, folder);
+  }
+
+  /** With the model of a file. Undefined where the program is not there. */
+  static async serve(file: string, env: NodeJS.ProcessEnv): Promise<RealLlamaServer | undefined> {
+    if (!existsSync(toProgram(env))) return undefined;
+    const { url, server } = await launch(env, ['-m', file, '--jinja']);
+    return new RealLlamaServer(url, server, undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
-    await rm(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function toProgram(env: NodeJS.ProcessEnv): string {
+  return path.join(programFolder(env), 'lib/ollama/llama-server');
+}
+
+async function launch(
+  env: NodeJS.ProcessEnv,
+  args: readonly string[],
+): Promise<{ readonly url: string; readonly server: EngineProcess }> {
+  const port = await freePort();
+  const server = await EngineProcess.start({
+    command: toProgram(env),
+    args: [
+      ...args,
+      ...['--host', '127.0.0.1', '--port', String(port)],
+      ...['-t', '1', '-c', '2048', '-np', '2', '--metrics', '--no-webui'],
+    ],
+    ready: () => until(async () => (await fetch(`http://127.0.0.1:${port}/health`)).ok, 60_000),
+  });
+  return { url: `http://127.0.0.1:${port}/v1`, server };
 }
