@@ -237,7 +237,7 @@ describe.skipIf(!hasTerminals)('waggle chat on a terminal', () => {
     expect(await terminal.exited).toBe(0);
   });
 
-  it('a failed question is said, forgotten, and the next one is asked', async () => {
+  it('what was said before goes with each question; a failed one is said, and forgotten', async () => {
     const asked: string[] = [];
     const answer: (...exchange: Parameters<RequestListener>) => Promise<void> = async (request, response) => {
       asked.push(await readText(request));
@@ -254,11 +254,19 @@ describe.skipIf(!hasTerminals)('waggle chat on a terminal', () => {
     terminal.type('second\r');
     await terminal.shows('sweet');
     await terminal.shows('> ', 3);
+    terminal.type('third\r');
+    await terminal.shows('sweet', 2);
+    await terminal.shows('> ', 4);
     terminal.type(ctrlC);
     expect(await terminal.exited).toBe(0);
     expect(asked.map((body) => (JSON.parse(body) as { messages: unknown }).messages)).toEqual([
       [{ role: 'user', content: 'first' }],
       [{ role: 'user', content: 'second' }],
+      [
+        { role: 'user', content: 'second' },
+        { role: 'assistant', content: 'sweet' },
+        { role: 'user', content: 'third' },
+      ],
     ]);
   });
 });
