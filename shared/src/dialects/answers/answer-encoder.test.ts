@@ -95,6 +95,14 @@ describe('streams, word for word', () => {
       '',
     ]);
   });
+
+  test('places of log probabilities count through the whole text', () => {
+    const said = ['Hel', 'lo'].map(
+      (text): ChatEvent => ({ type: 'text-delta', text, logprobs: [{ token: text, logprob: 0 }] }),
+    );
+    const offsets = write('openai.completions', said).match(/"text_offset":\[\d+\]/g);
+    expect(offsets).toEqual(['"text_offset":[0]', '"text_offset":[3]']);
+  });
 });
 
 describe('whole answers', () => {

@@ -208,6 +208,20 @@ describe('an answer that was cut', () => {
     });
     expect(made.kept).toHaveLength(1);
   });
+
+  test.each([
+    ['rate-limited', 'rate_limit_exceeded'],
+    ['bad-request', 'invalid_prompt'],
+    ['context-length-exceeded', 'invalid_prompt'],
+    ['internal', 'server_error'],
+  ] as const)('by %s is called %s', (code, expected) => {
+    const events = toEvents(encoder().encodeFailure(new ClusterError(code, 'why')));
+    expect(events.at(-1)).toMatchObject({ response: { error: { code: expected } } });
+  });
+});
+
+test('a call without arguments has an empty object', () => {
+  expect(stream([call('w', ' '), end('tool-calls')]).events.at(-2)).toMatchObject({ item: { arguments: '{}' } });
 });
 
 test('log probabilities go with the text', () => {
