@@ -27,8 +27,20 @@ const llama3 = `{{ bos_token }}{% for message in messages %}<|start_header_id|>{
 
 {% endif %}`;
 const mistral = `{{ bos_token }}{% for message in messages %}{% if message.role == 'user' %}{% if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}[INST]{{ message.content }}[/INST]{% elif message.tool_calls %}[TOOL_CALLS][{% for call in message.tool_calls %}{% if call.id|length != 9 %}{{ raise_exception('ids have nine characters') }}{% endif %}{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}, "id": "{{ call.id }}"}{% if not loop.last %}, {% endif %}{% endfor %}]{{ eos_token }}{% elif message.role == 'system' %}{{ raise_exception('no system messages') }}{% else %}{{ message.content }}{{ eos_token }}{% endif %}{% endfor %}`;
-const coder = `{% for message in messages %}{{ message.role }}: {{ message.content }}{% for call in message.tool_calls or [] %}<function={{ call.function.name }}>{% for name, value in call.function.arguments.items() %}<parameter={{ name }}>{{ value }}</parameter>{% endfor %}</function>{% endfor %}
+const pythonic = `{% for message in messages %}{{ message.content }}{% for call in message.tool_calls or [] %}[{{ call.function.name }}({% for name, value in call.function.arguments.items() %}{{ name }}='{{ value }}'{% endfor %})]{% endfor %}
 {% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}`;
+const coder = `{% for message in messages %}{{ message.role }}: {{ message.content }}{% for call in message.tool_calls or [] %}<tool_call>
+<function={{ call.function.name }}>
+{% for name, value in call.function.arguments.items() %}<parameter={{ name }}>
+{{ value }}
+</parameter>
+{% endfor %}</function>
+</tool_call>{% endfor %}<|im_end|>
+{% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}`;
+const pairs = `{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% for call in message.tool_calls or [] %}<tool_call>{{ call.function.name }}
+{% for name, value in call.function.arguments.items() %}<arg_key>{{ name }}</arg_key>
+<arg_value>{{ value }}</arg_value>
+{% endfor %}</tool_call>{% endfor %}{% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}`;
 const apart = `{% for message in messages %}{{ message.content }}{% for call in message.tool_calls or [] %}[TOOL_CALLS]{{ call.function.name }}[ARGS]{{ call.function.arguments | tojson }}{% endfor %}</s>{% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}`;
 
 describe('the form of calls', () => {
@@ -45,12 +57,43 @@ describe('the form of calls', () => {
       apart,
       { kind: 'parts', open: '[TOOL_CALLS]', afterName: '[ARGS]', beforeArguments: '', close: '' },
     ],
+    [
+      'arguments in tags of their own',
+      coder,
+      {
+        kind: 'tagged',
+        open: '<tool_call>',
+        inner: '<function=',
+        begin: '<tool_call>\n<function=',
+        afterName: '>',
+        beforeKey: '<parameter=',
+        afterKey: '>',
+        afterValue: '</parameter>',
+        close: '</function>',
+        end: '</tool_call>',
+      },
+    ],
+    [
+      'keys and values in tags',
+      pairs,
+      {
+        kind: 'tagged',
+        open: '<tool_call>',
+        inner: '',
+        afterName: '',
+        beforeKey: '<arg_key>',
+        afterKey: '<arg_value>',
+        afterValue: '</arg_value>',
+        close: '</tool_call>',
+        end: '',
+      },
+    ],
   ])('%s', (_name, source, form) => {
     expect(new ChatTemplate(source, tokens).toolForm).toMatchObject(form);
   });
 
   test.each([
-    ['parameters in tags of their own', coder],
+    ['calls in the words of a programming language', pythonic],
     ['none', '{% for message in messages %}{{ message.content }}{% endfor %}'],
     ['tools that are not shown to the model', hermes.replace('{%- if tools %}', '{%- if false %}')],
   ])('%s is not understood', (_name, source) => {

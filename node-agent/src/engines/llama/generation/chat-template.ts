@@ -64,8 +64,7 @@ export class ChatTemplate {
     const marks = thinking === undefined ? [] : [thinking.open, thinking.close];
     if (toolForm === undefined) return marks;
     const { open, close } = toolForm;
-    const inside = toolForm.kind === 'parts' ? [toolForm.afterName, toolForm.beforeArguments] : [];
-    return [...marks, open, close, ...inside].filter(Boolean);
+    return [...marks, open, close, ...marksInside(toolForm)].filter(Boolean);
   }
 
   /**
@@ -139,7 +138,7 @@ export class ChatTemplate {
     const call = {
       id: sampleCall.id,
       type: 'function',
-      function: { name: sampleCall.name, arguments: { [sampleCall.key]: sampleCall.value } },
+      function: { name: sampleCall.name, arguments: sampleArguments },
     };
     const isWritten = (tools: readonly ToolDefinition[] | undefined) => {
       try {
@@ -181,6 +180,21 @@ export class ChatTemplate {
 }
 
 const sampleText = 'sample-answer-text';
+const sampleArguments = {
+  [sampleCall.key]: sampleCall.value,
+  [sampleCall.otherKey]: sampleCall.otherValue,
+};
+
+function marksInside(form: ToolForm): readonly string[] {
+  switch (form.kind) {
+    case 'object':
+      return [];
+    case 'parts':
+      return [form.afterName, form.beforeArguments];
+    case 'tagged':
+      return [form.inner, form.beforeKey, form.afterKey, form.afterValue, form.end];
+  }
+}
 
 function toSwitches(think: ThinkLevel): Readonly<Record<string, unknown>> {
   return {

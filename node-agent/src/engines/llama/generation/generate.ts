@@ -102,9 +102,7 @@ class Answer {
     const { loaded, prompt, plan, work } = parts;
     const { toolForm, thinking, marks } = loaded.template;
     const tools =
-      toolForm !== undefined && prompt.tools.length > 0
-        ? new ToolReader(toolForm, new Set(prompt.tools.map(({ name }) => name)))
-        : undefined;
+      toolForm !== undefined && prompt.tools.length > 0 ? new ToolReader(toolForm, prompt.tools) : undefined;
     this.#pipe = new AnswerPipe({
       stop: plan.stop,
       thinking: work.request.kind === 'generate' && work.request.raw === true ? undefined : thinking,

@@ -46,11 +46,11 @@ function toChatPrompt(request: ChatRequest, template: ChatTemplate, limits: Prom
   const { format: _format, think: _think, ...rest } = request;
   const plain: ChatRequest = template.thinking === undefined ? rest : { ...rest, think: false };
   const prompt = toTemplated(plain, request.messages, template, limits, offered);
-  const { open } = toolForm;
+  const begun = toolForm.kind === 'tagged' ? toolForm.begin : toolForm.open;
   return {
     ...prompt,
-    text: prompt.text + open,
-    begun: open,
+    text: prompt.text + begun,
+    begun,
     grammar: { text: callGrammar(toolForm, callable), isAfterThinking: false },
   };
 }

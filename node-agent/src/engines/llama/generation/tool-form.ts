@@ -21,7 +21,26 @@ export type ToolForm =
       /** Empty: there is no id. */
       readonly beforeArguments: string;
       readonly close: string;
-    };
+    }
+  | TaggedForm;
+
+/**
+ * `open`, then calls: `inner` (empty where `open` stands right before the name), the name, and for each argument `beforeKey`, its key, what ends
+ * in `afterKey`, its value and `afterValue`; each call ends with `close`, all of them with `end`, if there is one.
+ */
+export interface TaggedForm {
+  readonly kind: 'tagged';
+  readonly open: string;
+  readonly inner: string;
+  /** All that is written before the name of the first call. */
+  readonly begin: string;
+  readonly afterName: string;
+  readonly beforeKey: string;
+  readonly afterKey: string;
+  readonly afterValue: string;
+  readonly close: string;
+  readonly end: string;
+}
 
 /** A sample that stands out wherever a template writes it. */
 export const sampleCall = {
@@ -29,6 +48,8 @@ export const sampleCall = {
   name: 'sample_tool_name',
   key: 'sample_key',
   value: 'sample_value',
+  otherKey: 'another_key',
+  otherValue: 'another_value',
 } as const;
 
 /** One mark in brackets, such as a model has a token for. */
@@ -43,7 +64,8 @@ export function findToolForm(written: string, ending: string): ToolForm | undefi
   const keyAt = written.indexOf(sampleCall.key);
   if (nameAt === -1 || keyAt === -1) return undefined;
   const end = ending !== '' && written.endsWith(ending) ? written.length - ending.length : written.length;
-  return findObjectForm(written, { nameAt, keyAt, end }) ?? findPartsForm(written, { nameAt, keyAt, end });
+  const places = { nameAt, keyAt, end };
+  return findObjectForm(written, places) ?? findPartsForm(written, places) ?? findTaggedForm(written, places);
 }
 
 interface Places {
@@ -91,6 +113,39 @@ function findPartsForm(written: string, { nameAt, keyAt, end }: Places): ToolFor
   if (!oneMark.test(open) || !oneMark.test(afterName)) return undefined;
   const close = firstMark(written.slice(objectEnd, Math.max(objectEnd, end)));
   return { kind: 'parts', open, afterName, beforeArguments, close };
+}
+
+function findTaggedForm(written: string, { nameAt, keyAt, end }: Places): ToolForm | undefined {
+  const valueAt = written.indexOf(sampleCall.value, keyAt);
+  const otherKeyAt = written.indexOf(sampleCall.otherKey, valueAt);
+  const otherValueAt = written.indexOf(sampleCall.otherValue, otherKeyAt);
+  if (keyAt < nameAt || valueAt === -1 || otherKeyAt === -1 || otherValueAt === -1) return undefined;
+  const innerAt = written.lastIndexOf('<', nameAt);
+  const between = written.slice(nameAt + sampleCall.name.length, keyAt);
+  const keyMarkAt = between.lastIndexOf('<');
+  if (innerAt === -1 || keyMarkAt === -1) return undefined;
+  const outer = written.slice(0, innerAt).trim();
+  const inner = written.slice(innerAt, nameAt).trim();
+  const afterName = between.slice(0, keyMarkAt).trim();
+  const afterKey = written.slice(keyAt + sampleCall.key.length, valueAt).trim();
+  const afterValue = firstMark(written.slice(valueAt + sampleCall.value.length, otherKeyAt));
+  const closing = written.slice(otherValueAt + sampleCall.otherValue.length, end).trim();
+  if (afterValue === '' || !closing.startsWith(afterValue) || !afterKey.endsWith('>')) return undefined;
+  if ((outer !== '' && !oneMark.test(outer)) || afterName.includes('<')) return undefined;
+  const close = firstMark(closing.slice(afterValue.length));
+  const rest = closing.slice(afterValue.length).trim().slice(close.length);
+  return {
+    kind: 'tagged',
+    open: outer === '' ? inner : outer,
+    inner: outer === '' ? '' : inner,
+    begin: written.slice(0, nameAt).trimStart(),
+    afterName,
+    beforeKey: between.slice(keyMarkAt),
+    afterKey: afterKey.slice(Math.max(0, afterKey.lastIndexOf('<'))).replace(/^[^<]*>$/, '>'),
+    afterValue,
+    close,
+    end: outer === '' ? '' : firstMark(rest),
+  };
 }
 
 function isSampleArguments(value: unknown): boolean {

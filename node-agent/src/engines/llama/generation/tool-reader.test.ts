@@ -1,3 +1,4 @@
+import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { describe, expect, test } from 'vitest';
 import type { ToolForm } from './tool-form.ts';
 import { ToolReader } from './tool-reader.ts';
@@ -20,8 +21,49 @@ const parts: ToolForm = {
   close: '',
 };
 
+const functions: ToolForm = {
+  kind: 'tagged',
+  open: '<tool_call>',
+  inner: '<function=',
+  begin: '<tool_call>\n<function=',
+  afterName: '>',
+  beforeKey: '<parameter=',
+  afterKey: '>',
+  afterValue: '</parameter>',
+  close: '</function>',
+  end: '</tool_call>',
+};
+const pairs: ToolForm = {
+  kind: 'tagged',
+  open: '<tool_call>',
+  inner: '',
+  begin: '<tool_call>',
+  afterName: '',
+  beforeKey: '<arg_key>',
+  afterKey: '<arg_value>',
+  afterValue: '</arg_value>',
+  close: '</tool_call>',
+  end: '',
+};
+const invoked: ToolForm = {
+  ...functions,
+  open: '<calls>',
+  inner: '<invoke name="',
+  afterName: '">',
+  beforeKey: '<parameter name="',
+  close: '</invoke>',
+  end: '</calls>',
+};
+const offered: readonly ToolDefinition[] = [
+  {
+    name: 'look_up',
+    parameters: { type: 'object', properties: { city: { type: 'string' }, days: { type: 'integer' } } },
+  },
+  { name: 'clock' },
+];
+
 function read(form: ToolForm, pieces: Iterable<string>) {
-  const reader = new ToolReader(form, new Set(['look_up', 'clock']));
+  const reader = new ToolReader(form, offered);
   const all = [...[...pieces].flatMap((piece) => reader.push(piece)), ...reader.finish()];
   return {
     text: all.map((part) => (part.type === 'text' ? part.text : '')).join(''),
@@ -35,6 +77,7 @@ const object = (key: string) => `{"name": "look_up", "${key}": {"city": "Oslo {\
 describe.each([
   ['at once', (text: string) => [text]],
   ['by the character', (text: string) => text.split('')],
+  ['by the word', (text: string) => text.split(/(?<=\W)/)],
 ])('%s', (_name, cut) => {
   test.each([
     ['one in tags', tagged, `<tool_call>\n${object('arguments')}\n</tool_call>`, '', [oslo]],
@@ -70,6 +113,57 @@ describe.each([
       '',
       [oslo],
     ],
+    [
+      'arguments in tags of their own',
+      functions,
+      'I look.\n\n<tool_call>\n<function=look_up>\n<parameter=city>\nNew <b>\nYork\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>',
+      'I look.',
+      [['look_up', { city: 'New <b>\nYork', days: 2 }]],
+    ],
+    [
+      'digits that are a text, and a call without arguments',
+      functions,
+      '<tool_call>\n<function=look_up>\n<parameter=city>\n7\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=clock>\n</function>\n</tool_call>',
+      '',
+      [
+        ['look_up', { city: '7' }],
+        ['clock', {}],
+      ],
+    ],
+    [
+      'what the tool says nothing of',
+      functions,
+      '<tool_call><function=clock><parameter=at>{"h": 7}</parameter><parameter=zone>CET</parameter></function></tool_call>ok',
+      'ok',
+      [['clock', { at: { h: 7 }, zone: 'CET' }]],
+    ],
+    [
+      'tags without their end',
+      functions,
+      '<tool_call>\n<function=look_up>\n<parameter=city>\nOslo\n</parameter>\n</function>',
+      '',
+      [['look_up', { city: 'Oslo' }]],
+    ],
+    [
+      'keys and values in tags',
+      pairs,
+      '<tool_call>look_up\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n</tool_call><tool_call>clock</tool_call>',
+      '',
+      [
+        ['look_up', { city: 'Oslo', days: 2 }],
+        ['clock', {}],
+      ],
+    ],
+    [
+      'several calls between one pair of tags, with attributes',
+      invoked,
+      '<calls>\n<invoke name="look_up">\n<parameter name="city" string="true">Oslo</parameter>\n</invoke>\n<invoke name="clock">\n</invoke>\n</calls>',
+      '',
+      [
+        ['look_up', { city: 'Oslo' }],
+        ['clock', {}],
+      ],
+    ],
   ])('%s', (_what, form, text, said, calls) => {
     expect(read(form, cut(text))).toEqual({ text: said, calls });
   });
@@ -81,6 +175,9 @@ describe.each([
     ['JSON for the reader', bare, '{"city": "Oslo"} is it.'],
     ['text', bare, 'Well, {"name": "look_up", "parameters": {}}'],
     ['blank space', tagged, ' a  b \n'],
+    ['another function', functions, '<tool_call>\n<function=other>\n</function>\n</tool_call>'],
+    ['JSON where tags are meant', functions, '<tool_call>\n{"name": "clock"}\n</tool_call>'],
+    ['an unfinished tag', functions, 'a <tool_call> of <b>'],
   ])('%s stays text', (_what, form, text) => {
     expect(read(form, cut(text))).toEqual({ text, calls: [] });
   });

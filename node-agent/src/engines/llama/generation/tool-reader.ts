@@ -1,5 +1,7 @@
+import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { findJsonEnd, parseJsonObject } from './balanced-json.ts';
 import { overlapWithEnd } from './overlap.ts';
+import { readTaggedCalls } from './tagged-calls.ts';
 import type { ToolForm } from './tool-form.ts';
 
 export interface ReadCall {
@@ -21,7 +23,7 @@ const callMaxLength = 1_000_000;
  */
 export class ToolReader {
   readonly #form: ToolForm;
-  readonly #offered: ReadonlySet<string>;
+  readonly #offered: ReadonlyMap<string, ToolDefinition>;
   #held = '';
   /** Blank space before what may be a call. */
   #blank = '';
@@ -30,9 +32,9 @@ export class ToolReader {
   #isBegun = false;
   #wasCall = false;
 
-  constructor(form: ToolForm, offered: ReadonlySet<string>) {
+  constructor(form: ToolForm, offered: readonly ToolDefinition[]) {
     this.#form = form;
-    this.#offered = offered;
+    this.#offered = new Map(offered.map((tool) => [tool.name, tool]));
   }
 
   push(text: string): readonly ReadPart[] {
@@ -134,6 +136,11 @@ export class ToolReader {
     isWhole: boolean,
   ): { readonly calls?: readonly ReadCall[]; readonly end: number } | undefined {
     const form = this.#form;
+    if (form.kind === 'tagged') {
+      const read = readTaggedCalls(text, form, this.#offered, isWhole);
+      const calls = read?.calls?.map((call) => ({ name: call.name, arguments: JSON.stringify(call.arguments) }));
+      return read && { end: read.end, ...(calls === undefined ? {} : { calls }) };
+    }
     let at = form.open.length;
     let name: string | undefined;
     if (form.kind === 'parts') {
