@@ -160,6 +160,17 @@ describe.skipIf(missing).each([
       expect(parts.map((part) => part.choices[0]?.text ?? '').join('')).toBe('Bees tell each');
     });
 
+    it('completes a text with log probabilities in the form of completions', async () => {
+      const asked = { model, prompt: 'Hello there', max_tokens: 3, logprobs: 1 };
+      const listed = { tokens: ['Bees', ' tell', ' each'], text_offset: [0, 4, 9] };
+      const { choices } = await openai.completions.create(asked);
+      expect(choices).toMatchObject([{ text: 'Bees tell each', finish_reason: 'length', logprobs: listed }]);
+      const tokens: string[] = [];
+      for await (const chunk of await openai.completions.create({ ...asked, stream: true }))
+        tokens.push(...(chunk.choices[0]?.logprobs?.tokens ?? []));
+      expect(tokens).toEqual(listed.tokens);
+    });
+
     it('embeds in base64, which it asks for by itself, and in floats', async () => {
       const asked = { model: embedder, input: ['one', 'two'] };
       const base64 = await openai.embeddings.create(asked);

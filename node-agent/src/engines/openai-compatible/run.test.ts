@@ -96,6 +96,21 @@ describe('toOpenAiJob', () => {
     }
   });
 
+  test.each([
+    ['one answer', { prompt: 'a', logprobs: 1 }, 'events'],
+    ['several', { prompt: 'a', logprobs: 1, n: 2 }, 'native'],
+    ['several prompts', { prompt: ['a', 'b'], logprobs: 1 }, 'native'],
+    ['none', { prompt: 'a', logprobs: null }, 'native'],
+  ])('log probabilities of a llama-server have its own form: of %s', (_name, wish, form) => {
+    const job = toHeader({ endpoint: 'openai.completions', model: 'm', answerModel: 'm', stream: false });
+    const answer = { choices: [{ index: 0, text: 'a', finish_reason: 'stop', logprobs: { content: [] } }] };
+    for (const kind of ['llama-server', 'vllm'] as const) {
+      const { reader } = toOpenAiJob(job, Buffer.from(JSON.stringify({ model: 'm', ...wish })), { paths, kind });
+      reader.push(Buffer.from(JSON.stringify(answer)));
+      expect(reader.finish().batch?.form).toBe(kind === 'llama-server' ? form : 'native');
+    }
+  });
+
   test('finds the calls under whatever stands for /v1', () => {
     const other = { ...vllm, paths: toServerPaths('https://api.example.com/v1beta/openai') };
     expect(toOpenAiJob(header, Buffer.from('{"model":"m"}'), other).path).toBe('/v1beta/openai/chat/completions');

@@ -35,7 +35,7 @@ export function toOpenAiJob(
   const { endpoint } = job;
   const path = toCallPath(paths, endpoint);
   const { parts, stripUsage, vectors } = toEngineBody(job, body);
-  if (!isNative(job, 'openai')) {
+  if (!isNative(job, 'openai') || (kind === 'llama-server' && hasOwnLogprobs(job, body))) {
     return { endpoint, path, body: parts, reader: dialect.createEventReader(endpoint, { stream, vectors }) };
   }
   // Some servers answer with a name of their own whatever was asked; the reader leaves bytes alone that say the right one already.
@@ -57,6 +57,17 @@ function askForStopWord(body: Uint8Array): Uint8Array {
   const members = new JsonMembers(body, ['stop', 'verbose']);
   const stop = members.value('stop');
   return stop === undefined || stop === null ? body : Buffer.concat(members.with({ verbose: true }));
+}
+
+/** llama-server lists the log probabilities of a completion in a form of its own. Of several answers an event reader reads the first. */
+function hasOwnLogprobs({ endpoint }: JobHeader, body: Uint8Array): boolean {
+  if (endpoint !== 'openai.completions') return false;
+  const members = new JsonMembers(body, ['logprobs', 'prompt', 'n']);
+  return (
+    (members.value('logprobs') ?? null) !== null &&
+    typeof members.value('prompt') === 'string' &&
+    (members.value('n') ?? 1) === 1
+  );
 }
 
 interface EngineBody {

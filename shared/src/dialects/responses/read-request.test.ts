@@ -100,6 +100,13 @@ test('a request of everything', () => {
   });
 });
 
+test.each([{ background: false }, { conversation: null }, { prompt: null }, { context_management: [] }])(
+  '%j asks for nothing',
+  (body) => {
+    expect(read(body).chat).toEqual(read({}).chat);
+  },
+);
+
 test('a wish to think goes where nobody would take it, and the response shows that', () => {
   const request = read({ reasoning: { effort: 'high' } }, { canThink: false });
   expect(JSON.stringify(request.chat)).not.toContain('effort');
