@@ -17,7 +17,10 @@ beforeEach(() => {
   found = [];
   asked = [];
   surveyed = undefined;
+  ownAddresses = () => new Set(['desk']);
 });
+
+let ownAddresses: () => ReadonlySet<string>;
 
 /** What `found` waits for. */
 let surveyed: Promise<void> | undefined;
@@ -29,7 +32,7 @@ function discover(...urls: string[]): EngineDiscovery {
       asked.push(url);
       return answers.get(url) ?? { kind: 'nobody' };
     },
-    ownAddresses: () => new Set(['desk']),
+    ownAddresses: () => ownAddresses(),
     found: async ({ url }) => {
       found.push(url);
       await surveyed;
@@ -47,6 +50,19 @@ test('finds an engine that starts later within five seconds, and adds it once', 
   await clock.advance(5_000);
   expect(found).toEqual([url]);
   await clock.advance(60_000);
+  expect(found).toEqual([url]);
+});
+
+test('looks again after a look that the system did not allow', async () => {
+  const url = 'http://127.0.0.1:8000/v1';
+  answers.set(url, { kind: 'engine' });
+  ownAddresses = () => {
+    throw new Error('too many open files');
+  };
+  await discover(url).start();
+  expect(found).toEqual([]);
+  ownAddresses = () => new Set();
+  await clock.advance(5_000);
   expect(found).toEqual([url]);
 });
 

@@ -65,6 +65,18 @@ export class EngineDiscovery {
   }
 
   async #look(): Promise<void> {
+    const { clock, logger } = this.#deps;
+    try {
+      await this.#lookEverywhere();
+    } catch (thrown) {
+      // The system may be out of something, of file descriptors, say; the next look may find it well again.
+      logger.warn('discovery-failed', { error: String(thrown) });
+    }
+    if (this.#closing.signal.aborted) return;
+    this.#cancelTimer = clock.schedule(lookEveryMs, () => void this.#look());
+  }
+
+  async #lookEverywhere(): Promise<void> {
     const ownAddresses = this.#deps.ownAddresses();
     const looked = new Map<string, EngineAddress>();
     for (const candidate of this.#candidates) {
@@ -72,8 +84,6 @@ export class EngineDiscovery {
       if (!this.#taken.has(key) && !looked.has(key)) looked.set(key, candidate);
     }
     await Promise.all([...looked].map(([key, candidate]) => this.#lookAt(key, candidate)));
-    if (this.#closing.signal.aborted) return;
-    this.#cancelTimer = this.#deps.clock.schedule(lookEveryMs, () => void this.#look());
   }
 
   async #lookAt(key: string, candidate: EngineAddress): Promise<void> {
