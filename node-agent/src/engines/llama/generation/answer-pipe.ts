@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { ChatEvent, TokenLogprob } from '@waggle/shared/chat/chat-event.ts';
+import { ChannelSplit } from './channel-split.ts';
 import { StopStrings } from './stop-strings.ts';
-import { type SplitText, type ThinkingMarks, ThinkingSplit } from './thinking-split.ts';
+import { type AnswerSplit, type SplitText, type ThinkingMarks, ThinkingSplit } from './thinking-split.ts';
 import type { ReadPart, ToolReader } from './tool-reader.ts';
 
 export interface AnswerPipeOptions {
@@ -21,14 +22,16 @@ export interface AnswerPipeOptions {
 export class AnswerPipe {
   readonly #options: AnswerPipeOptions;
   readonly #stops: StopStrings;
-  readonly #thinking: ThinkingSplit;
+  readonly #thinking: AnswerSplit;
   #logprobs: TokenLogprob[] = [];
   #calls = 0;
 
   constructor(options: AnswerPipeOptions) {
     this.#options = options;
     this.#stops = new StopStrings(options.stop);
-    this.#thinking = new ThinkingSplit(options.thinking, options.isThinking);
+    const { thinking, isThinking } = options;
+    this.#thinking =
+      thinking?.answer === undefined ? new ThinkingSplit(thinking, isThinking) : new ChannelSplit(isThinking);
   }
 
   /** Nothing that comes now would be part of the answer. */

@@ -1,6 +1,7 @@
-import type { ChatMessage } from '@waggle/shared/chat/generation-request.ts';
+import type { ChatMessage, ChatRequest } from '@waggle/shared/chat/generation-request.ts';
 import { describe, expect, test } from 'vitest';
 import { ChatTemplate } from './chat-template.ts';
+import { toPrompt } from './prompt.ts';
 
 const tokens = { bos: '<s>', eos: '</s>' };
 const user: ChatMessage = { role: 'user', content: [{ type: 'text', text: 'hi' }] };
@@ -37,6 +38,7 @@ const coder = `{% for message in messages %}{{ message.role }}: {{ message.conte
 {% endfor %}</function>
 </tool_call>{% endfor %}<|im_end|>
 {% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}`;
+const harmony = `{% if tools %}{{ tools | tojson }}{% endif %}{% for message in messages %}<|start|>{{ message.role }}{% for call in message.tool_calls or [] %} to=functions.{{ call.function.name }}<|channel|>commentary json<|message|>{{ call.function.arguments | tojson }}<|call|>{% endfor %}{% if not message.tool_calls %}<|channel|>final<|message|>{{ message.content }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}`;
 const pairs = `{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% for call in message.tool_calls or [] %}<tool_call>{{ call.function.name }}
 {% for name, value in call.function.arguments.items() %}<arg_key>{{ name }}</arg_key>
 <arg_value>{{ value }}</arg_value>
@@ -57,6 +59,7 @@ describe('the form of calls', () => {
       apart,
       { kind: 'parts', open: '[TOOL_CALLS]', afterName: '[ARGS]', beforeArguments: '', close: '' },
     ],
+    ['messages of channels', harmony, { kind: 'parts', open: '<|channel|>commentary to=functions.' }],
     [
       'arguments in tags of their own',
       coder,
@@ -107,6 +110,29 @@ test('thinking is what the template marks, and its switch is used', () => {
   expect(template.render({ messages: [user], think: false })).toMatch(/<think>\n\n<\/think>\n\n$/);
   expect(template.render({ messages: [user], think: true })).toMatch(/assistant\n$/);
   expect(new ChatTemplate(llama3, tokens).thinking).toBeUndefined();
+});
+
+test('an answer in a form begins where the template’s channels have it', () => {
+  const template = new ChatTemplate(harmony, tokens);
+  const limits = { truncates: false, mostTokens: 1_000, countTokens: () => 1 };
+  const request: ChatRequest = {
+    kind: 'chat',
+    model: 'm',
+    stream: true,
+    messages: [user],
+    sampling: {},
+    format: { type: 'json' },
+  };
+  expect(toPrompt(request, template, limits)).toMatchObject({
+    text: expect.stringMatching(/assistant<\|channel\|>analysis<\|message\|>\n$/),
+    isThinking: true,
+    grammar: { isAfterThinking: true },
+  });
+  expect(toPrompt({ ...request, think: false }, template, limits)).toMatchObject({
+    text: expect.stringMatching(/assistant<\|channel\|>final<\|message\|>$/),
+    isThinking: false,
+    grammar: { isAfterThinking: false },
+  });
 });
 
 test('a conversation with a call and its answer', () => {

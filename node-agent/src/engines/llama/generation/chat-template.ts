@@ -3,6 +3,7 @@ import { Template } from '@huggingface/jinja';
 import type { ChatMessage, ThinkLevel, ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import { parseJsonObject } from './balanced-json.ts';
+import { channelCalls, channelMarks } from './channel-split.ts';
 import type { ThinkingMarks } from './thinking-split.ts';
 import { findToolForm, sampleCall, type ToolForm } from './tool-form.ts';
 
@@ -49,7 +50,12 @@ export class ChatTemplate {
 
   /** Undefined: the model is not known to think. */
   get thinking(): ThinkingMarks | undefined {
-    return knownMarks.find(({ close }) => this.#source.includes(close));
+    return this.#hasChannels ? channelMarks : knownMarks.find(({ close }) => this.#source.includes(close));
+  }
+
+  /** Turns are written as messages of several channels. */
+  get #hasChannels(): boolean {
+    return this.#source.includes('<|channel|>') && this.#source.includes('<|message|>');
   }
 
   /** Undefined: it offers no tools, or writes calls in a form that is not understood. */
@@ -149,6 +155,7 @@ export class ChatTemplate {
     };
     const isAbsentFine = isWritten(undefined);
     if (!isAbsentFine && !isWritten([])) return undefined;
+    if (this.#hasChannels) return channelCalls;
     try {
       const write = (answer: object) =>
         this.#template.render({

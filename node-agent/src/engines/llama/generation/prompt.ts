@@ -88,6 +88,7 @@ function toTemplated(
   }
   const thinks = thinking !== undefined && think !== false;
   const grammar = toGrammar(request, thinks);
+  if (grammar.grammar !== undefined && !thinks) text += thinking?.answer ?? '';
   // The form binds the answer, not the thinking: that it thinks first must be certain then.
   if (grammar.grammar !== undefined && thinks && !isThinking) {
     text += `${thinking.open}\n`;

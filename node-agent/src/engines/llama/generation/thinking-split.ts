@@ -4,6 +4,8 @@ import { overlapWithEnd } from './overlap.ts';
 export interface ThinkingMarks {
   readonly open: string;
   readonly close: string;
+  /** What an answer begins with, where that is marked as well. */
+  readonly answer?: string;
 }
 
 export interface SplitText {
@@ -11,10 +13,19 @@ export interface SplitText {
   readonly text: string;
 }
 
+/** Tells thinking from the answer, in text that comes in pieces. */
+export interface AnswerSplit {
+  /** Nothing that follows is thinking. */
+  readonly isAnswering: boolean;
+  push(text: string): SplitText;
+  /** What was held back. */
+  finish(): SplitText;
+}
+
 const nothing: SplitText = { thinking: '', text: '' };
 
-/** Tells thinking from the answer. Only what an answer begins with is thinking; blank space around the marks is nobody's. */
-export class ThinkingSplit {
+/** Only what an answer begins with is thinking; blank space around the marks is nobody's. */
+export class ThinkingSplit implements AnswerSplit {
   readonly #marks: ThinkingMarks | undefined;
   #state: 'begin' | 'thinking' | 'thought' | 'answer';
   #held = '';
@@ -26,7 +37,6 @@ export class ThinkingSplit {
     this.#state = marks === undefined ? 'answer' : isOpen ? 'thinking' : 'begin';
   }
 
-  /** Nothing that follows is thinking. */
   get isAnswering(): boolean {
     return this.#state === 'answer' || this.#state === 'thought';
   }
