@@ -151,7 +151,6 @@ test('the stop sequence, where the engine tells it', () => {
     stop_sequence: 'END',
   });
   expect(stream([stopped]).at(-2)).toMatchObject({ delta: { stop_reason: 'stop_sequence', stop_sequence: 'END' } });
-  const call: ChatEvent = { type: 'tool-call', call: { index: 0, name: 'w', arguments: '{}' } };
   expect(whole([call, stopped])).toMatchObject({ stop_reason: 'tool_use', stop_sequence: null });
 });
 
