@@ -67,3 +67,12 @@ it('lets pages say and read what clients do in headers', () => {
     expect.arrayContaining(['X-Request-Id', 'X-Waggle-Node', 'X-Waggle-Attempts', 'X-Waggle-Cache']),
   );
 });
+
+it.each([
+  ...['authorization', 'content-type', 'openai-organization', 'openai-project', 'x-api-key', 'anthropic-version'],
+  ...['anthropic-beta', 'anthropic-dangerous-direct-browser-access', 'x-stainless-helper', 'x-stainless-helper-method'],
+  ...['x-stainless-retry-count', 'x-stainless-timeout', 'x-stainless-poll-helper'],
+])('lets pages send %s, as the SDKs of OpenAI and Anthropic do', (name) => {
+  const allowed = cors.preflight('http://localhost')['access-control-allow-headers'] ?? '';
+  expect(allowed.toLowerCase().split(',')).toContain(name);
+});
