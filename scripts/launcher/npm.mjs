@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process';
 
 /** Runs npm, the one that started this process where there is one, and returns what spawnSync does; output as text. */
 export function runNpm(args, options) {
-  const npmCli = process.env.npm_execpath;
-  const [command, ...before] = npmCli?.endsWith('npm-cli.js') ? [process.execPath, npmCli] : ['npm'];
-  return spawnSync(command, [...before, ...args], {
-    encoding: 'utf8',
-    shell: command === 'npm' && process.platform === 'win32',
-    ...options,
-  });
+  const [command, words, how] = npmCommand(args);
+  return spawnSync(command, words, { encoding: 'utf8', ...how, ...options });
+}
+
+/** The command and its options, as spawn takes them. On Windows npm is a script, which only the shell runs; it takes words apart at blanks. */
+export function npmCommand(args, machine = { npmCli: process.env.npm_execpath, platform: process.platform }) {
+  const { npmCli, platform } = machine;
+  if (npmCli?.endsWith('npm-cli.js')) return [process.execPath, [npmCli, ...args], { shell: false }];
+  if (platform !== 'win32') return ['npm', args, { shell: false }];
+  return ['npm', args.map((arg) => (/\s/.test(arg) ? `"${arg}"` : arg)), { shell: true }];
 }

@@ -136,7 +136,9 @@ function listen(server: Server, { host, port }: ServerConfig): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port, backlog: 1_024 }, () => {
-      server.removeAllListeners('error');
+      server.off('error', reject);
+      // A connection that cannot be taken, for want of descriptors, say, is the trouble of its client alone.
+      server.on('error', () => {});
       resolve();
     });
   });
