@@ -104,7 +104,7 @@ function describeCustom(tool: JsonObject, path: string): string | undefined {
 function unsupportedTool(type: string, path: string): Error {
   return unsupported(
     `${path}.type`,
-    `${path}.type: tools of type ${JSON.stringify(type)} run at OpenAI; only tools of your own (function, custom) are supported`,
+    `${path}.type: tools of type ${JSON.stringify(type)} are not supported; only function and custom tools are, which the client runs itself`,
   );
 }
 
