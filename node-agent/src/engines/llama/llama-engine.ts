@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import type { ModelCommand } from '@waggle/shared/lane-link/node-host.ts';
+import type { JobOutput, ModelCommand } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
 import type { Engine, EngineSurvey } from '../engine.ts';
 import type { OllamaSettings } from '../ollama/survey.ts';
@@ -124,14 +124,15 @@ export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
         ),
     },
     run(job, body, output) {
-      const run = new LlamaRun({
+      const told: JobOutput = {
         declined: (reason) => output.declined(reason),
         batch: (batch) => {
           signOfLife = clock.now();
           return output.batch(batch);
         },
         ended: (end) => output.ended(end),
-      });
+      };
+      const run = new LlamaRun(told, job.attempt);
       return run.start(() => {
         const model = find(job.model);
         return { work: toModelWork(job, body), use: (signal) => residents.use(model, job.pins, signal) };

@@ -11,12 +11,16 @@ import type { ModelLease } from './residents.ts';
 /** One job: waits for its model, then hands on what the model's process says. */
 export class LlamaRun implements RunningJob, RunOutput {
   readonly #output: JobOutput;
+  readonly #isFirstTry: boolean;
   readonly #giveUp = new AbortController();
   #lease: ModelLease | undefined;
   #run: ProcessRun | undefined;
+  #hasBegun = false;
 
-  constructor(output: JobOutput) {
+  /** `attempt`: as the job's header says, 1 for its first. */
+  constructor(output: JobOutput, attempt: number) {
     this.#output = output;
+    this.#isFirstTry = attempt === 1;
   }
 
   /** What `prepare` throws is the failure of the job. */
@@ -39,10 +43,11 @@ export class LlamaRun implements RunningJob, RunOutput {
 
   events(events: readonly ChatEvent[]): void {
     if (this.#giveUp.signal.aborted) return;
+    this.#hasBegun = true;
     if (!this.#output.batch(toTypedBatch(events.map((event) => this.#withLoad(event))))) this.#run?.pause();
   }
 
-  ended({ outcome, failure, usage, timings }: RunEnd): void {
+  ended({ outcome, hasDied, failure, usage, timings }: RunEnd): void {
     if (failure === undefined || outcome !== 'failed') {
       const isCancelled = outcome === 'cancelled';
       return this.#end({
@@ -54,7 +59,9 @@ export class LlamaRun implements RunningJob, RunOutput {
     if (this.#giveUp.signal.aborted) return this.#end({ outcome: 'cancelled' });
     const { code, message, param } = failure;
     const error = new ClusterError(code, message, { details: param === undefined ? {} : { param } });
-    this.#end({ outcome: 'failed', failure: toJobFailure(error) });
+    // The job is given back, and may come again: whose fault it was nobody knows. One that comes again and dies again is to blame.
+    const isInnocent = hasDied === true && this.#isFirstTry && !this.#hasBegun;
+    this.#end({ outcome: isInnocent ? 'cancelled' : 'failed', failure: toJobFailure(error) });
   }
 
   async #start(

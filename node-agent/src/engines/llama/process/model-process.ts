@@ -51,7 +51,7 @@ export class ModelProcess {
       const words = wordsOf(child, how);
       answered.reject(notLoaded(words));
       const failure = { code: 'engine-failed', message: `the process of the model ended: ${words}` } as const;
-      for (const output of runs.values()) output.ended({ outcome: 'failed', failure });
+      for (const output of runs.values()) output.ended({ outcome: 'failed', hasDied: true, failure });
       runs.clear();
     });
     const giveUp = () => {
@@ -86,7 +86,7 @@ export class ModelProcess {
     let stopWaiting = () => {};
     if (this.#child.isGone) {
       const failure = { code: 'engine-failed', message: 'the process of the model has ended' } as const;
-      queueMicrotask(() => output.ended({ outcome: 'failed', failure }));
+      queueMicrotask(() => output.ended({ outcome: 'failed', hasDied: true, failure }));
     } else {
       this.#runs.set(run, {
         events: (events) => output.events(events),

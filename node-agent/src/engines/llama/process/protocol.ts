@@ -43,6 +43,8 @@ export interface LoadedModel {
 
 export interface RunEnd {
   readonly outcome: 'done' | 'cancelled' | 'failed';
+  /** It failed because its process ended, which may have been another run's doing. */
+  readonly hasDied?: true;
   readonly failure?: { readonly code: ErrorCode; readonly message: string; readonly param?: string };
   readonly usage?: Usage;
   readonly timings?: Timings;
