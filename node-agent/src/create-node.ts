@@ -114,6 +114,7 @@ export async function createNode(options: NodeOptions): Promise<LocalNode> {
         settings,
         hasOtherModels: () => hasModels(node.reports.current(), builtinEngineId),
         clock,
+        logger,
       });
     await Promise.all([discovery.start(), builtin && node.add(builtin)]);
   }

@@ -40,13 +40,15 @@ export interface BuiltinOptions {
   readonly settings: EngineSettings;
   readonly hasOtherModels: () => boolean;
   readonly clock: Clock;
+  readonly logger?: Logger;
 }
 
 /** The engine that needs no server: llama.cpp, run by the node itself. */
-export function createBuiltinEngine({ folder, hub, settings, hasOtherModels, clock }: BuiltinOptions): Engine {
+export function createBuiltinEngine(options: BuiltinOptions): Engine {
+  const { folder, hub, settings, hasOtherModels, clock, logger } = options;
   let changed = () => {};
   const store = new ModelStore({ folder, pulls: { hub }, onChange: () => changed() });
-  const engine = createLlamaEngine({ store, settings, hasOtherModels, clock });
+  const engine = createLlamaEngine({ store, settings, hasOtherModels, clock, logger });
   changed = () => engine.changed();
   return engine;
 }

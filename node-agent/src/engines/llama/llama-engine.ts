@@ -3,6 +3,7 @@ import type { ModelReport } from '@waggle/shared/cluster/model.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { JobOutput, ModelCommand } from '@waggle/shared/lane-link/node-host.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
 import type { Engine, EngineSurvey } from '../engine.ts';
 import type { OllamaSettings } from '../ollama/survey.ts';
 import { FactsCache } from './facts-cache.ts';
@@ -21,6 +22,7 @@ export interface LlamaEngineOptions {
   /** Whether another engine of the node has a model: then the scripted one is not offered. */
   readonly hasOtherModels: () => boolean;
   readonly clock: Clock;
+  readonly logger?: Logger | undefined;
   /** Memory that can be had now; the machine's unless given. */
   readonly availableBytes?: () => number;
 }
@@ -40,7 +42,7 @@ const factsWaitMs = 300;
 
 /** llama.cpp, run by the agent itself: every loaded model is a process of its own. */
 export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
-  const { store, settings, hasOtherModels, clock, availableBytes = () => process.availableMemory() } = options;
+  const { store, settings, hasOtherModels, clock, logger, availableBytes = () => process.availableMemory() } = options;
   const inspector = new FileInspector(clock);
   const facts = new FactsCache(inspector);
   const residency: ResidencySettings = {
@@ -54,6 +56,7 @@ export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
     factsOf: (model) => facts.get(model),
     availableBytes,
     clock,
+    logger,
     changed: () => changed(),
   });
   let signOfLife = Number.NEGATIVE_INFINITY;

@@ -1,6 +1,7 @@
 import type { ChatEvent } from '@waggle/shared/chat/chat-event.ts';
 import type { Sampling } from '@waggle/shared/chat/generation-request.ts';
 import { systemClock } from '@waggle/shared/observing/clock.ts';
+import { silentLogger } from '@waggle/shared/observing/logger.ts';
 import { HandClock } from '@waggle/shared/testing/hand-clock.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FactsCache } from './facts-cache.ts';
@@ -48,7 +49,8 @@ describeWithLibrary('models in memory', { timeout: 60_000 }, () => {
   }
 
   test('a model that is killed fails what runs on it, and is loaded anew', async () => {
-    await using opened = open();
+    const warnings: unknown[] = [];
+    await using opened = open({ logger: { ...silentLogger, warn: (...event) => void warnings.push(event) } });
     const { residents } = opened;
     const lease = await residents.use(find('talker'), {}, forever);
     const run = new Run();
@@ -60,6 +62,7 @@ describeWithLibrary('models in memory', { timeout: 60_000 }, () => {
       failure: { code: 'engine-failed', message: expect.stringContaining('SIGKILL') },
     });
     expect(residents.find(find('talker').path)).toBeUndefined();
+    expect(warnings).toEqual([['model-process-died', { model: 'talker:latest', how: 'it died of SIGKILL' }]]);
     lease.giveBack();
     const again = await residents.use(find('talker'), {}, forever);
     expect(again.process.pid).not.toBe(lease.process.pid);
@@ -67,6 +70,9 @@ describeWithLibrary('models in memory', { timeout: 60_000 }, () => {
     again.process.run(toWork('words'), answer);
     expect((await answer.end).outcome).toBe('done');
     expect(answer.text).toBe(scripts.words);
+    again.giveBack();
+    await residents.unload(find('talker').path);
+    expect(warnings).toHaveLength(1);
   });
 
   test('a job that is cancelled while the prompt is read stops within a piece of it', async () => {

@@ -1,6 +1,7 @@
 import type { JobPins } from '@waggle/shared/cluster/job.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { Clock } from '@waggle/shared/observing/clock.ts';
+import type { Logger } from '@waggle/shared/observing/logger.ts';
 import { doesNotFit, fits, type LoadPlan, planLoad } from './memory/plan-load.ts';
 import { chooseThreads } from './memory/threads.ts';
 import type { StoredModel } from './models/model-store.ts';
@@ -24,6 +25,8 @@ export interface ResidentsDeps {
   /** Memory that can be had now. */
   readonly availableBytes: () => number;
   readonly clock: Clock;
+  /** Told of processes that end by themselves: what ran on them may not show it. */
+  readonly logger?: Logger | undefined;
   /** Something is loaded, on its way, or gone. */
   readonly changed: () => void;
 }
@@ -213,7 +216,10 @@ export class Residents {
       const process = await ModelProcess.load(order, this.#closing.signal, this.#deps.clock);
       entry.process = process;
       entry.state = 'hot';
-      void process.exited.then(() => this.#forget(entry));
+      void process.exited.then((how) => {
+        if (entry.state !== 'ending') this.#deps.logger?.warn('model-process-died', { model: entry.name, how });
+        this.#forget(entry);
+      });
       // It may have been asked for by a load alone.
       this.#settle(entry);
       this.#changed();
