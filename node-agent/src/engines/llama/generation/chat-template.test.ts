@@ -39,6 +39,11 @@ const coder = `{% for message in messages %}{{ message.role }}: {{ message.conte
 </tool_call>{% endfor %}<|im_end|>
 {% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}`;
 const harmony = `{% if tools %}{{ tools | tojson }}{% endif %}{% for message in messages %}<|start|>{{ message.role }}{% for call in message.tool_calls or [] %} to=functions.{{ call.function.name }}<|channel|>commentary json<|message|>{{ call.function.arguments | tojson }}<|call|>{% endfor %}{% if not message.tool_calls %}<|channel|>final<|message|>{{ message.content }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}`;
+const gemma = `{% if tools %}{{ tools | tojson }}{% endif %}{% for message in messages %}<|turn>{{ message.role }}
+{{ message.content }}{% for call in message.tool_calls or [] %}<|tool_call>call:{{ call.function.name }}{{ '{' }}{% for key, value in call.function.arguments | dictsort %}{{ key }}:<|"|>{{ value }}<|"|>{% if not loop.last %},{% endif %}{% endfor %}{{ '}' }}<tool_call|>{% endfor %}<turn|>
+{% endfor %}{% if add_generation_prompt %}<|turn>model
+{% if not enable_thinking %}<|channel>thought
+<channel|>{% endif %}{% endif %}`;
 const pairs = `{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% for call in message.tool_calls or [] %}<tool_call>{{ call.function.name }}
 {% for name, value in call.function.arguments.items() %}<arg_key>{{ name }}</arg_key>
 <arg_value>{{ value }}</arg_value>
@@ -58,6 +63,11 @@ describe('the form of calls', () => {
       'name and arguments apart',
       apart,
       { kind: 'parts', open: '[TOOL_CALLS]', afterName: '[ARGS]', beforeArguments: '', close: '' },
+    ],
+    [
+      'texts between quotes of their own',
+      gemma,
+      { kind: 'quoted', open: '<|tool_call>', begin: '<|tool_call>call:', quote: '<|"|>', close: '<tool_call|>' },
     ],
     ['messages of channels', harmony, { kind: 'parts', open: '<|channel|>commentary to=functions.' }],
     [

@@ -25,6 +25,7 @@ const knownMarks: readonly ThinkingMarks[] = [
   { open: '<|START_THINKING|>', close: '<|END_THINKING|>' },
   { open: '[THINK]', close: '[/THINK]' },
   { open: '<seed:think>', close: '</seed:think>' },
+  { open: '<|channel>thought', close: '<channel|>' },
 ];
 
 /** For files that have no template: nothing but the texts, as a model without training for chats would have it. */
@@ -200,6 +201,8 @@ function marksInside(form: ToolForm): readonly string[] {
       return [form.afterName, form.beforeArguments];
     case 'tagged':
       return [form.inner, form.beforeKey, form.afterKey, form.afterValue, form.end];
+    case 'quoted':
+      return [form.quote];
   }
 }
 

@@ -1,13 +1,15 @@
 import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { literal, schemaRules, writeRules } from './json-grammar.ts';
-import type { TaggedForm, ToolForm } from './tool-form.ts';
+import type { QuotedForm, TaggedForm, ToolForm } from './tool-form.ts';
 
 /** A grammar for one call of one of these tools, from behind the mark that opens a call. */
 export function callGrammar(form: ToolForm, tools: readonly ToolDefinition[]): string {
-  if (form.kind === 'tagged') {
+  if (form.kind === 'tagged' || form.kind === 'quoted') {
     // Values are not JSON in this form; which tool is called is held, and what follows is the model's.
     const names = tools.map(({ name }) => literal(name)).join(' | ');
-    return writeRules(new Map([['root', `( ${names} ) ${literal(form.afterName)} [^\\x00]*`]]));
+    return writeRules(
+      new Map([['root', `( ${names} ) ${literal(form.kind === 'tagged' ? form.afterName : '{')} [^\\x00]*`]]),
+    );
   }
   const rules = new Map<string, string>();
   const calls = tools.map((tool, index) => {
@@ -21,7 +23,7 @@ export function callGrammar(form: ToolForm, tools: readonly ToolDefinition[]): s
   return writeRules(new Map([['root', isList ? `"[" space ${call} space "]"` : `space ${call}`], ...rules]));
 }
 
-function toCall(form: Exclude<ToolForm, TaggedForm>, name: string, argumentsRule: string): string {
+function toCall(form: Exclude<ToolForm, TaggedForm | QuotedForm>, name: string, argumentsRule: string): string {
   if (form.kind === 'parts')
     return `${literal(name)} ${literal(form.afterName + form.beforeArguments)} ${argumentsRule}`;
   const named = literal(

@@ -46,7 +46,7 @@ function toChatPrompt(request: ChatRequest, template: ChatTemplate, limits: Prom
   const { format: _format, think: _think, ...rest } = request;
   const plain: ChatRequest = template.thinking === undefined ? rest : { ...rest, think: false };
   const prompt = toTemplated(plain, request.messages, template, limits, offered);
-  const begun = toolForm.kind === 'tagged' ? toolForm.begin : toolForm.open;
+  const begun = 'begin' in toolForm ? toolForm.begin : toolForm.open;
   return {
     ...prompt,
     text: prompt.text + begun,

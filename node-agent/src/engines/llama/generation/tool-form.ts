@@ -22,7 +22,8 @@ export type ToolForm =
       readonly beforeArguments: string;
       readonly close: string;
     }
-  | TaggedForm;
+  | TaggedForm
+  | QuotedForm;
 
 /**
  * `open`, then calls: `inner` (empty where `open` stands right before the name), the name, and for each argument `beforeKey`, its key, what ends
@@ -42,13 +43,22 @@ export interface TaggedForm {
   readonly end: string;
 }
 
+/** `begin` (`open` and what follows it), the name, an object whose keys are bare and whose texts stand between `quote`s, `close`. */
+export interface QuotedForm {
+  readonly kind: 'quoted';
+  readonly open: string;
+  readonly begin: string;
+  readonly quote: string;
+  readonly close: string;
+}
+
 /** A sample that stands out wherever a template writes it. */
 export const sampleCall = {
   id: 'sample001',
   name: 'sample_tool_name',
   key: 'sample_key',
   value: 'sample_value',
-  otherKey: 'another_key',
+  otherKey: 'sample_next_key',
   otherValue: 'another_value',
 } as const;
 
@@ -65,7 +75,11 @@ export function findToolForm(written: string, ending: string): ToolForm | undefi
   if (nameAt === -1 || keyAt === -1) return undefined;
   const end = ending !== '' && written.endsWith(ending) ? written.length - ending.length : written.length;
   const places = { nameAt, keyAt, end };
-  return findObjectForm(written, places) ?? findPartsForm(written, places) ?? findTaggedForm(written, places);
+  for (const find of [findObjectForm, findPartsForm, findTaggedForm, findQuotedForm]) {
+    const form = find(written, places);
+    if (form !== undefined) return form;
+  }
+  return undefined;
 }
 
 interface Places {
@@ -146,6 +160,16 @@ function findTaggedForm(written: string, { nameAt, keyAt, end }: Places): ToolFo
     close,
     end: outer === '' ? '' : firstMark(rest),
   };
+}
+
+function findQuotedForm(written: string, { nameAt, keyAt, end }: Places): ToolForm | undefined {
+  const valueAt = written.indexOf(sampleCall.value, keyAt);
+  const objectEnd = written.indexOf('}', valueAt);
+  const quote = written.slice(keyAt + sampleCall.key.length + 1, valueAt);
+  const [open, close] = [firstMark(written), firstMark(written.slice(objectEnd + 1, end))];
+  const isObject = written[nameAt + sampleCall.name.length] === '{' && objectEnd !== -1;
+  if (!isObject || !oneMark.test(quote) || open === '' || close === '') return undefined;
+  return { kind: 'quoted', open, begin: written.slice(0, nameAt).trimStart(), quote, close };
 }
 
 function isSampleArguments(value: unknown): boolean {

@@ -54,6 +54,13 @@ const invoked: ToolForm = {
   close: '</invoke>',
   end: '</calls>',
 };
+const quoted: ToolForm = {
+  kind: 'quoted',
+  open: '<|tool_call>',
+  begin: '<|tool_call>call:',
+  quote: '<|"|>',
+  close: '<tool_call|>',
+};
 const offered: readonly ToolDefinition[] = [
   {
     name: 'look_up',
@@ -164,6 +171,16 @@ describe.each([
         ['clock', {}],
       ],
     ],
+    [
+      'texts between quotes of their own',
+      quoted,
+      'I look.<|tool_call>call:look_up{city:<|"|>Os"lo, {a:1}<|"|>,days:2,to:{far:[<|"|>x<|"|>,true]}}<tool_call|><|tool_call>call:clock{}<tool_call|>',
+      'I look.',
+      [
+        ['look_up', { city: 'Os"lo, {a:1}', days: 2, to: { far: ['x', true] } }],
+        ['clock', {}],
+      ],
+    ],
   ])('%s', (_what, form, text, said, calls) => {
     expect(read(form, cut(text))).toEqual({ text: said, calls });
   });
@@ -177,6 +194,8 @@ describe.each([
     ['blank space', tagged, ' a  b \n'],
     ['another function', functions, '<tool_call>\n<function=other>\n</function>\n</tool_call>'],
     ['JSON where tags are meant', functions, '<tool_call>\n{"name": "clock"}\n</tool_call>'],
+    ['an unknown tool between quotes', quoted, '<|tool_call>call:other{a:1}<tool_call|>'],
+    ['something else in its marks', quoted, '<|tool_call>ring:look_up{a:1}<tool_call|>'],
     ['an unfinished tag', functions, 'a <tool_call> of <b>'],
   ])('%s stays text', (_what, form, text) => {
     expect(read(form, cut(text))).toEqual({ text, calls: [] });

@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { findJsonEnd, parseJsonObject } from './balanced-json.ts';
 import { overlapWithEnd } from './overlap.ts';
+import { readQuotedCall } from './quoted-calls.ts';
 import { readTaggedCalls } from './tagged-calls.ts';
 import type { ToolForm } from './tool-form.ts';
 
@@ -140,6 +141,13 @@ export class ToolReader {
       const read = readTaggedCalls(text, form, this.#offered, isWhole);
       const calls = read?.calls?.map((call) => ({ name: call.name, arguments: JSON.stringify(call.arguments) }));
       return read && { end: read.end, ...(calls === undefined ? {} : { calls }) };
+    }
+    if (form.kind === 'quoted') {
+      const read = readQuotedCall(text, form, isWhole);
+      const calls = read?.call && this.#callOf(read.call.name, {}, read.call.arguments);
+      return (
+        read && { end: calls === undefined ? form.open.length : read.end, ...(calls === undefined ? {} : { calls }) }
+      );
     }
     let at = form.open.length;
     let name: string | undefined;
