@@ -18,12 +18,16 @@ export function readTaggedCalls(
 ): { readonly calls?: readonly TaggedCall[]; readonly end: number } | undefined {
   const { open, inner, close } = form;
   const last = form.end === '' ? close : form.end;
-  const found = text.indexOf(last, open.length);
-  const begun = text.slice(open.length).trimStart();
+  // Models forget what stands around a call at times.
+  const from = text.startsWith(open) ? open.length : 0;
+  const found = text.indexOf(last, from);
+  const begun = text.slice(from).trimStart();
   const isNone = inner !== '' && !begun.startsWith(inner) && !inner.startsWith(begun);
-  if (isNone) return { end: open.length };
+  const named = begun.startsWith(inner) ? /^\s*([\w.:-]+)[^\w.:-]/.exec(begun.slice(inner.length))?.[1] : undefined;
+  // Nobody waits for the end of what is no call.
+  if (isNone || (named !== undefined && !tools.has(named))) return { end: open.length };
   if (found === -1 && !isWhole) return undefined;
-  const body = found === -1 ? text.slice(open.length) : text.slice(open.length, found);
+  const body = found === -1 ? text.slice(from) : text.slice(from, found);
   const parts = inner === '' ? [body] : body.split(inner).slice(1);
   const calls: TaggedCall[] = [];
   for (const part of parts) {

@@ -152,6 +152,20 @@ describe.each([
       [['look_up', { city: 'Oslo' }]],
     ],
     [
+      'a tag that was forgotten',
+      functions,
+      'I look.\n<function=look_up>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>',
+      'I look.',
+      [['look_up', { city: 'Oslo' }]],
+    ],
+    [
+      'both tags forgotten',
+      functions,
+      '<function=look_up><parameter=city>Oslo</parameter></function>',
+      '',
+      [['look_up', { city: 'Oslo' }]],
+    ],
+    [
       'keys and values in tags',
       pairs,
       '<tool_call>look_up\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n</tool_call><tool_call>clock</tool_call>',
@@ -183,6 +197,12 @@ describe.each([
     ],
   ])('%s', (_what, form, text, said, calls) => {
     expect(read(form, cut(text))).toEqual({ text: said, calls });
+  });
+
+  test('what names no tool is not held back', () => {
+    const reader = new ToolReader(functions, offered);
+    const parts = cut('Write <tool_call>\n<function=other>, then go on').flatMap((piece) => reader.push(piece));
+    expect(parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).toMatch(/other>, then go on$/);
   });
 
   test.each([

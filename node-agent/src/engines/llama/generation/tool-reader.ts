@@ -87,7 +87,9 @@ export class ToolReader {
     const { open } = this.#form;
     if (this.#held === '') return false;
     if (open === '') return this.#findBareOpening(parts);
-    const at = this.#held.indexOf(open);
+    const openings = this.#form.kind === 'tagged' && this.#form.inner !== '' ? [open, this.#form.inner] : [open];
+    const found = openings.map((opening) => this.#held.indexOf(opening)).filter((place) => place !== -1);
+    const at = found.length === 0 ? -1 : Math.min(...found);
     if (at !== -1) {
       const before = this.#held.slice(0, at);
       this.#text(parts, before.trimEnd());
@@ -97,7 +99,8 @@ export class ToolReader {
       return true;
     }
     // Blank space before a call belongs to the call.
-    const certain = this.#held.slice(0, this.#held.length - overlapWithEnd(this.#held, open)).trimEnd();
+    const overlap = Math.max(...openings.map((opening) => overlapWithEnd(this.#held, opening)));
+    const certain = this.#held.slice(0, this.#held.length - overlap).trimEnd();
     this.#text(parts, certain);
     this.#held = this.#held.slice(certain.length);
     return false;
