@@ -201,8 +201,8 @@ describe.each([
 
   test('what names no tool is not held back', () => {
     const reader = new ToolReader(functions, offered);
-    const parts = cut('Write <tool_call>\n<function=other>, then go on').flatMap((piece) => reader.push(piece));
-    expect(parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).toMatch(/other>, then go on$/);
+    const said = cut('Write <tool_call>\n<function=other>, then go on').flatMap((piece) => reader.push(piece));
+    expect(said.map((part) => (part.type === 'text' ? part.text : '')).join('')).toMatch(/other>, then go on$/);
   });
 
   test.each([
