@@ -25,7 +25,7 @@ describe('one process: its own engine and those of its configuration', () => {
       agents: [],
       local: true,
       nodes: 3,
-      orchestratorEnv: { LLAMA_BASE_URL: `${own.url}/api`, BIG_KEY: 'secret-of-big' },
+      orchestratorEnv: { LLAMA_BASE_URL: `${own.url}/api`, OLLAMA_NUM_PARALLEL: '2', BIG_KEY: 'secret-of-big' },
       config: `
 nodes:
   - { name: desk, engine: ollama, url: "${desk.url}", slots: 1 }
@@ -44,6 +44,11 @@ nodes:
     for (const { url } of [own, desk, big]) expect(output).toContain(url);
     expect(output).toContain('words');
     expect(output).not.toContain('secret-of-big');
+  });
+
+  it('gives its own Ollama as many jobs as that was started for', async () => {
+    const engines = (await cluster.nodes()).flatMap((node) => node.engines);
+    expect(engines.map(({ url, slots }) => [url, slots])).toContainEqual([own.url, 6]);
   });
 
   it('answers by each of them', async () => {

@@ -49,7 +49,7 @@ test('without anything it is complete, in plain units, and frozen to the ground'
   expect(config.local).toEqual({
     enabled: true,
     name: 'this-machine',
-    slots: undefined,
+    engines: {},
     builtin: { hub: { endpoint: 'https://huggingface.co', token: undefined } },
   });
   expect(unfrozenParts(compileFake({ file: 'models: { a: b }\nnodes: [{ host: h, capabilities: [c] }]' }))).toEqual([]);

@@ -13,6 +13,7 @@ import type {
   DataConfig,
   DiscoveryConfig,
   LimitsConfig,
+  LocalConfig,
   LoggingConfig,
   ServerConfig,
 } from './compiled-config.ts';
@@ -41,11 +42,11 @@ export function compileSettings(parsed: ParsedConfig, loaded: LoadedConfig): Com
   const cluster = compileCluster(parsed.cluster, context);
   refuseSharedPort(server, cluster, context);
   const { problems, notes: notices, sources, inputs } = context;
-  const { enabled, slots, builtin, hub, hubToken } = parsed.local;
+  const { enabled, builtin, hub, hubToken } = parsed.local;
   const local = {
     enabled,
     name: inputs.hostName,
-    slots,
+    engines: compileEngineSettings(parsed.local),
     builtin: builtin ? { hub: { endpoint: hub.replace(/\/+$/, ''), token: hubToken } } : undefined,
   };
   const nodes = compileNodes(parsed.nodes, {
@@ -169,6 +170,16 @@ function compileLimits(parsed: ParsedConfig['limits'], context: Compiling): Limi
 
 function compileCache({ ttl, ...rest }: ParsedConfig['cache']): CacheConfig {
   return { ...rest, ttlMs: ttl };
+}
+
+/** 0 leaves it to Ollama, as not setting it does. */
+function compileEngineSettings(parsed: ParsedConfig['local']): LocalConfig['engines'] {
+  return {
+    slots: parsed.slots,
+    numParallel: parsed.ollamaNumParallel || undefined,
+    maxLoadedModels: parsed.ollamaMaxLoadedModels || undefined,
+    contextLength: parsed.ollamaContextLength || undefined,
+  };
 }
 
 function compileDiscovery(parsed: ParsedConfig['local'], server: ServerConfig, context: Compiling): DiscoveryConfig {

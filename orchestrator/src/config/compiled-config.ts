@@ -132,8 +132,13 @@ export interface LocalConfig {
   readonly enabled: boolean;
   /** What the node is called. */
   readonly name: string;
-  /** Undefined: what its engines can do. */
-  readonly slots: number | undefined;
+  /** Jobs at once, and what Ollama was started with. Undefined: what its engines can do, and what Ollama does unless told. */
+  readonly engines: {
+    readonly slots?: number | undefined;
+    readonly numParallel?: number | undefined;
+    readonly maxLoadedModels?: number | undefined;
+    readonly contextLength?: number | undefined;
+  };
   /** Undefined: it runs no models by itself. */
   readonly builtin: { readonly hub: { readonly endpoint: string; readonly token: string | undefined } } | undefined;
 }

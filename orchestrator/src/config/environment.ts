@@ -13,6 +13,9 @@ export const CONFIG_FILE_VARIABLE = 'WAGGLE_CONFIG';
 // Variables of other programs, the agent among them, that say the same as a key of ours. WAGGLE_<KEY> beats them.
 const WELL_KNOWN: readonly (readonly [name: string, path: readonly string[]])[] = [
   ['OLLAMA_HOST', ['local', 'ollamaHost']],
+  ['OLLAMA_NUM_PARALLEL', ['local', 'ollamaNumParallel']],
+  ['OLLAMA_MAX_LOADED_MODELS', ['local', 'ollamaMaxLoadedModels']],
+  ['OLLAMA_CONTEXT_LENGTH', ['local', 'ollamaContextLength']],
   ['LLAMA_BASE_URL', ['local', 'engineUrl']],
   ['QUEUE_CONCURRENCY', ['local', 'slots']],
   ['HF_ENDPOINT', ['local', 'hub']],

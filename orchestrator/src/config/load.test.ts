@@ -50,13 +50,16 @@ describe('environment', () => {
       OLLAMA_ORIGINS: 'https://chat.example,app://*',
       LLAMA_BASE_URL: 'http://10.0.0.1:8000/v1',
       QUEUE_CONCURRENCY: '3',
+      OLLAMA_NUM_PARALLEL: '2',
+      OLLAMA_MAX_LOADED_MODELS: '0',
+      OLLAMA_CONTEXT_LENGTH: '8192',
       MONGODB_URI: 'mongodb://db/logs',
       XDG_DATA_HOME: '/xdg',
     };
     const config = compileFake({ environment });
     expect(config.server.origins).toEqual(['https://chat.example', 'app://*']);
     expect(config.discovery.only).toEqual({ dialect: 'openai', url: 'http://10.0.0.1:8000/v1' });
-    expect(config.local.slots).toBe(3);
+    expect(config.local.engines).toEqual({ slots: 3, numParallel: 2, contextLength: 8_192 });
     expect(config.notices).toEqual(['mongodb is not used yet: nothing is recorded there.']);
     expect(config.data.folder).toBe('/xdg/waggle');
   });

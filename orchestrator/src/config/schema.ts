@@ -104,6 +104,9 @@ const cacheSchema = z.strictObject({
     .describe('Also keeps answers to requests with a seed, not only those with temperature 0.'),
 });
 
+/** Ollama tells nobody what it was started with. */
+const ofOllama = () => wholeNumber(0, 100_000_000).prefault(0);
+
 const localSchema = z.strictObject({
   enabled: yesNo().prefault(true).describe("Uses this machine's own engines as a node."),
   slots: wholeNumber(1, 100_000)
@@ -117,6 +120,9 @@ const localSchema = z.strictObject({
   ollamaHost: text({ expected: 'an address such as 127.0.0.1:11434' })
     .prefault('127.0.0.1:11434')
     .describe('Where Ollama is looked for on this machine.'),
+  ollamaNumParallel: ofOllama().describe('OLLAMA_NUM_PARALLEL of that Ollama: requests of one model at once.'),
+  ollamaMaxLoadedModels: ofOllama().describe('OLLAMA_MAX_LOADED_MODELS of that Ollama: models it holds at once.'),
+  ollamaContextLength: ofOllama().describe('OLLAMA_CONTEXT_LENGTH of that Ollama: tokens a model is loaded with.'),
   builtin: yesNo()
     .prefault(true)
     .describe('Also runs models by itself, where engines are looked for: no engine has to be installed.'),

@@ -46,7 +46,7 @@ const toNode = (name: string, url: string): EngineNodeConfig => ({
 async function start(engines: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
   const started = startLocalNodes({
     config: {
-      local: { enabled: false, name: 'host', slots: undefined, builtin: undefined },
+      local: { enabled: false, name: 'host', engines: {}, builtin: undefined },
       discovery: { only: undefined, ollamaUrl: silentUrl() },
       nodes: Object.entries(engines).map(([name, url]) => toNode(name, url)),
     },

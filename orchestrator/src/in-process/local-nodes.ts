@@ -68,7 +68,7 @@ function toOwnNode({ config, dataFolder, logger, clock }: LocalNodesDeps): NodeO
     dataDir: path.join(dataFolder, 'node'),
     engines: only === undefined ? { kind: 'discover', ollamaUrl } : { kind: 'fixed', engines: [only] },
     builtin: config.local.builtin,
-    ...(config.local.slots === undefined ? {} : { settings: { slots: config.local.slots } }),
+    settings: config.local.engines,
     logger,
     clock,
   };

@@ -3,9 +3,12 @@ import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
 
 interface UnderTest {
-  npmCommand(args: readonly string[], machine: { npmCli: string | undefined; platform: string }): unknown;
+  readonly npmCommand: (
+    args: readonly string[],
+    machine: { readonly npmCli: string | undefined; readonly platform: string },
+  ) => unknown;
 }
-const { npmCommand } = (await import(pathToFileURL(resolve('scripts/launcher/npm.mjs')).href)) as UnderTest;
+const { npmCommand } = (await import(pathToFileURL(resolve('scripts/launcher/npm-command.mjs')).href)) as UnderTest;
 
 const args = ['install', '--prefix', 'C:\\My Files\\waggle'];
 
