@@ -155,10 +155,9 @@ export function createLlamaEngine(options: LlamaEngineOptions): LlamaEngine {
   };
 }
 
-/** A stand-in goes as soon as there is anything it stands in for. */
+/** A stand-in goes as soon as another engine here has what it stands in for; beside models of its own the store has none. */
 function offered(models: readonly StoredModel[], hasOtherModels: boolean): readonly StoredModel[] {
-  const real = models.filter(({ scripted }) => scripted !== true);
-  return real.length > 0 || hasOtherModels ? real : models;
+  return hasOtherModels ? models.filter(({ scripted }) => scripted !== true) : models;
 }
 
 function slotsOf(models: readonly ModelReport[], slots: number | undefined, held: number): number {
