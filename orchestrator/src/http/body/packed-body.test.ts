@@ -1,4 +1,5 @@
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
+import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { send } from '../test-client.ts';
 import { startTestServer, text } from '../test-server.ts';
@@ -50,4 +51,18 @@ it('an encoding that nobody knows is refused in words', async () => {
   await using server = await startTestServer(answered);
   const reply = await send(server.port, '/api/chat', { headers: { 'content-encoding': 'x-mine' }, body: chat });
   expect(reply).toMatchObject({ status: 400, text: expect.stringContaining('\\"x-mine\\" is not known') });
+});
+
+it.each([
+  [23, 200],
+  [24, 400],
+])('a window of 2^%d bytes for zstd: %d', async (windowLog, status) => {
+  await using server = await startTestServer(answered);
+  const packer = createZstdCompress({ params: { [constants.ZSTD_c_windowLog]: windowLog } });
+  // What is begun before its length is known asks for the whole window.
+  packer.write(chat.subarray(0, 10));
+  packer.flush(() => packer.end(chat.subarray(10)));
+  const body = await buffer(packer);
+  const reply = await send(server.port, '/api/chat', { headers: { 'content-encoding': 'zstd' }, body });
+  expect(reply.status).toBe(status);
 });
