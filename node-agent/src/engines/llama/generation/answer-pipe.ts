@@ -3,7 +3,7 @@ import type { ChatEvent, TokenLogprob } from '@waggle/shared/chat/chat-event.ts'
 import { ChannelSplit } from './channel-split.ts';
 import { StopStrings } from './stop-strings.ts';
 import { type AnswerSplit, type SplitText, type ThinkingMarks, ThinkingSplit } from './thinking-split.ts';
-import type { ReadPart, ToolReader } from './tool-reader.ts';
+import type { ReadPart, ToolReader } from './tools/tool-reader.ts';
 
 export interface AnswerPipeOptions {
   readonly stop: readonly string[];

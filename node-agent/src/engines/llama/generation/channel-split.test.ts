@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ChannelSplit, channelCalls } from './channel-split.ts';
-import { ToolReader } from './tool-reader.ts';
+import { ToolReader } from './tools/tool-reader.ts';
 
 function read(pieces: Iterable<string>, isOpen = false) {
   const split = new ChannelSplit(isOpen);

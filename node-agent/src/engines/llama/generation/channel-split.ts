@@ -1,6 +1,6 @@
 import { overlapWithEnd } from './overlap.ts';
 import type { AnswerSplit, SplitText, ThinkingMarks } from './thinking-split.ts';
-import type { ToolForm } from './tool-form.ts';
+import type { ToolForm } from './tools/tool-form.ts';
 
 /** A turn that is written as several messages, each with a header that names its channel (`harmony`): what of it is thinking, and what the answer. */
 export const channelMarks: ThinkingMarks = {

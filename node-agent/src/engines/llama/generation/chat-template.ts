@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { Template } from '@huggingface/jinja';
 import type { ChatMessage, ThinkLevel, ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
-import { parseJsonObject } from './balanced-json.ts';
 import { channelCalls, channelMarks } from './channel-split.ts';
 import type { ThinkingMarks } from './thinking-split.ts';
-import { findToolForm, sampleCall, type ToolForm } from './tool-form.ts';
+import { parseJsonObject } from './tools/balanced-json.ts';
+import { findToolForm, sampleCall, type ToolForm } from './tools/tool-form.ts';
 
 export interface TemplateTokens {
   readonly bos: string;

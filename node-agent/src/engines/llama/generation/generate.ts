@@ -11,7 +11,7 @@ import type { RunControl } from './run-control.ts';
 import { planSampling, refuseUnable, type SamplingPlan } from './sampling.ts';
 import { toLogprob } from './token-choice.ts';
 import { TokenText } from './token-text.ts';
-import { ToolReader } from './tool-reader.ts';
+import { ToolReader } from './tools/tool-reader.ts';
 
 /** An answer that may go on for ever ends after so many times its context. */
 const endlessContexts = 10;

@@ -2,8 +2,8 @@ import type { ChatMessage, ChatRequest, TextRequest, ToolDefinition } from '@wag
 import { ClusterError } from '@waggle/shared/errors/cluster-error.ts';
 import type { ChatTemplate, RenderOptions } from './chat-template.ts';
 import { fitMessages } from './fit-prompt.ts';
-import { callGrammar } from './forced-call.ts';
-import { jsonGrammar, schemaGrammar } from './json-grammar.ts';
+import { jsonGrammar, schemaGrammar } from './grammar/json-grammar.ts';
+import { callGrammar } from './tools/forced-call.ts';
 
 /** What the model is given, and what its answer is to be read as. */
 export interface Prompt {

@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
+import { overlapWithEnd } from '../overlap.ts';
 import { findJsonEnd, parseJsonObject } from './balanced-json.ts';
-import { overlapWithEnd } from './overlap.ts';
 import { readQuotedCall } from './quoted-calls.ts';
 import { readTaggedCalls } from './tagged-calls.ts';
 import type { ToolForm } from './tool-form.ts';

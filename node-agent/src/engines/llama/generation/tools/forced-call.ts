@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
-import { literal, schemaRules, writeRules } from './json-grammar.ts';
+import { literal, schemaRules, writeRules } from '../grammar/json-grammar.ts';
 import type { QuotedForm, TaggedForm, ToolForm } from './tool-form.ts';
 
 /** A grammar for one call of one of these tools, from behind the mark that opens a call. */
