@@ -15,6 +15,7 @@ import { runCli } from './run-cli.ts';
 const usualPorts = [8000, 8080, 1234];
 const isBare = (await Promise.all(usualPorts.map(isTaken))).every((taken) => !taken);
 
+// Nothing can answer there where llama.cpp has no binary for the system.
 describe.skipIf(!hasLibrary || !isBare)('a machine with nothing on it', { timeout: 60_000 }, () => {
   const said = 'One two three.';
   let folder: string;

@@ -89,6 +89,7 @@ describe('waggle complete', () => {
   });
 });
 
+// Each shell is asked itself, where the system has it.
 describe.skipIf(!has('bash'))('in bash', () => {
   // What readline does: the last word is what stands behind the last break character.
   const complete = async (line: string): Promise<string[]> => {
@@ -105,7 +106,7 @@ describe.skipIf(!has('bash'))('in bash', () => {
     expect(await complete('waggle chat --system x bees:1')).toEqual(['13b']);
   });
 
-  // Only a terminal has a tab key.
+  // Only a terminal has a tab key; util-linux plays it.
   it.skipIf(!hasTerminals)('the tab key does it', async () => {
     const command = `exec bash --norc --noprofile -i`;
     const terminal = spawn('/usr/bin/script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {
@@ -132,6 +133,7 @@ describe.skipIf(!has('bash'))('in bash', () => {
   });
 });
 
+// Few systems come with it.
 describe.skipIf(!has('zsh'))('in zsh', () => {
   it.each(cases.slice(0, -1))('%j', async (line, words) => {
     const typed = line.split(' ');
@@ -143,6 +145,7 @@ words=(${typed.map((word) => `'${word}'`).join(' ')}); CURRENT=${typed.length}; 
   });
 });
 
+// Few systems come with it.
 describe.skipIf(!has('fish'))('in fish', () => {
   it.each(cases)('%j', async (line, words) => {
     const found = (await runShell('fish', ['--no-config'], `source ./fish; complete -C '${line}'\necho end`)).split(

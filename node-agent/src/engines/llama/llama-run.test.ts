@@ -2,20 +2,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LlamaRun } from './llama-run.ts';
 import { ModelProcess } from './process/model-process.ts';
-import type { ModelWork } from './process/protocol.ts';
 import { AskedJob } from './testing/built-in-engine.ts';
+import { endlessWork, toOrder } from './testing/endless-work.ts';
 import { ModelFolder } from './testing/model-folder.ts';
 import { describeWithLibrary } from './testing/with-library.ts';
 
 describeWithLibrary('a job on a model whose process dies', () => {
-  const work: ModelWork = {
-    request: { kind: 'generate', model: 'm', stream: true, raw: true, prompt: '<|on|>', sampling: { maxTokens: 1e9 } },
-    stream: true,
-    truncates: true,
-    shifts: true,
-    normalises: true,
-    defaults: { temperature: 0, topP: 1 },
-  };
   let folder: ModelFolder;
   let model: ModelProcess;
 
@@ -26,12 +18,11 @@ describeWithLibrary('a job on a model whose process dies', () => {
 
   async function start(attempt: number, isFrozen: boolean): Promise<AskedJob> {
     const file = path.join(folder.path, 'talker.gguf');
-    const order = { path: file, numCtx: 512, slots: 1, threads: 1, embeds: false };
-    model = await ModelProcess.load(order, new AbortController().signal);
+    model = await ModelProcess.load(toOrder(file), new AbortController().signal);
     if (isFrozen) process.kill(model.pid ?? 0, 'SIGSTOP');
     const lease = { process: model, loadMs: 0, giveBack() {} };
     const job = new AskedJob();
-    new LlamaRun(job, attempt).start(() => ({ work, use: async () => lease }));
+    new LlamaRun(job, attempt).start(() => ({ work: endlessWork, use: async () => lease }));
     return job;
   }
 

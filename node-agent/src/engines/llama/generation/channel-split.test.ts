@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cuts } from '../testing/cuts.ts';
 import { ChannelSplit, channelCalls } from './channel-split.ts';
 import { ToolReader } from './tools/tool-reader.ts';
 
@@ -17,11 +18,7 @@ function read(pieces: Iterable<string>, isOpen = false) {
 
 const oslo = ['look_up', { city: 'Oslo' }];
 
-describe.each([
-  ['at once', (text: string) => [text]],
-  ['by the character', (text: string) => text.split('')],
-  ['by the word', (text: string) => text.split(/(?<=\W)/)],
-])('%s', (_name, cut) => {
+describe.each(cuts)('%s', (_name, cut) => {
   test.each([
     [
       'thinking, then an answer',

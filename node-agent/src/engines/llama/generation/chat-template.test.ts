@@ -1,5 +1,6 @@
 import type { ChatMessage, ChatRequest } from '@waggle/shared/chat/generation-request.ts';
 import { describe, expect, test } from 'vitest';
+import { argumentPairs, functionTags } from '../testing/tool-forms.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { toPrompt } from './prompt.ts';
 
@@ -70,37 +71,8 @@ describe('the form of calls', () => {
       { kind: 'quoted', open: '<|tool_call>', begin: '<|tool_call>call:', quote: '<|"|>', close: '<tool_call|>' },
     ],
     ['messages of channels', harmony, { kind: 'parts', open: '<|channel|>commentary to=functions.' }],
-    [
-      'arguments in tags of their own',
-      coder,
-      {
-        kind: 'tagged',
-        open: '<tool_call>',
-        inner: '<function=',
-        begin: '<tool_call>\n<function=',
-        afterName: '>',
-        beforeKey: '<parameter=',
-        afterKey: '>',
-        afterValue: '</parameter>',
-        close: '</function>',
-        end: '</tool_call>',
-      },
-    ],
-    [
-      'keys and values in tags',
-      pairs,
-      {
-        kind: 'tagged',
-        open: '<tool_call>',
-        inner: '',
-        afterName: '',
-        beforeKey: '<arg_key>',
-        afterKey: '<arg_value>',
-        afterValue: '</arg_value>',
-        close: '</tool_call>',
-        end: '',
-      },
-    ],
+    ['arguments in tags of their own', coder, functionTags],
+    ['keys and values in tags', pairs, { ...argumentPairs, begin: expect.any(String) }],
   ])('%s', (_name, source, form) => {
     expect(new ChatTemplate(source, tokens).toolForm).toMatchObject(form);
   });

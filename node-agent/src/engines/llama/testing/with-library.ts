@@ -10,5 +10,5 @@ const isMusl = process.platform === 'linux' && header.glibcVersionRuntime === un
  */
 export const hasLibrary = systems.includes(`${process.platform}-${process.arch}`) && !isMusl;
 
-/** Tests of what only the library can do. */
+/** Tests of what only the library can do: on a system that it has no binary for there is nothing to test. */
 export const describeWithLibrary = describe.skipIf(!hasLibrary);

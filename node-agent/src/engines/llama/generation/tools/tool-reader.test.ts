@@ -1,5 +1,7 @@
 import type { ToolDefinition } from '@waggle/shared/chat/generation-request.ts';
 import { describe, expect, test } from 'vitest';
+import { cuts } from '../../testing/cuts.ts';
+import { argumentPairs, functionTags } from '../../testing/tool-forms.ts';
 import type { ToolForm } from './tool-form.ts';
 import { ToolReader } from './tool-reader.ts';
 
@@ -21,32 +23,8 @@ const parts: ToolForm = {
   close: '',
 };
 
-const functions: ToolForm = {
-  kind: 'tagged',
-  open: '<tool_call>',
-  inner: '<function=',
-  begin: '<tool_call>\n<function=',
-  afterName: '>',
-  beforeKey: '<parameter=',
-  afterKey: '>',
-  afterValue: '</parameter>',
-  close: '</function>',
-  end: '</tool_call>',
-};
-const pairs: ToolForm = {
-  kind: 'tagged',
-  open: '<tool_call>',
-  inner: '',
-  begin: '<tool_call>',
-  afterName: '',
-  beforeKey: '<arg_key>',
-  afterKey: '<arg_value>',
-  afterValue: '</arg_value>',
-  close: '</tool_call>',
-  end: '',
-};
 const invoked: ToolForm = {
-  ...functions,
+  ...functionTags,
   open: '<calls>',
   inner: '<invoke name="',
   afterName: '">',
@@ -81,11 +59,7 @@ function read(form: ToolForm, pieces: Iterable<string>) {
 const oslo = ['look_up', { city: 'Oslo {"}' }];
 const object = (key: string) => `{"name": "look_up", "${key}": {"city": "Oslo {\\"}"}}`;
 
-describe.each([
-  ['at once', (text: string) => [text]],
-  ['by the character', (text: string) => text.split('')],
-  ['by the word', (text: string) => text.split(/(?<=\W)/)],
-])('%s', (_name, cut) => {
+describe.each(cuts)('%s', (_name, cut) => {
   test.each([
     ['one in tags', tagged, `<tool_call>\n${object('arguments')}\n</tool_call>`, '', [oslo]],
     ['text before', tagged, `I look. \n<tool_call>\n${object('arguments')}\n</tool_call>\n`, 'I look.', [oslo]],
@@ -122,14 +96,14 @@ describe.each([
     ],
     [
       'arguments in tags of their own',
-      functions,
+      functionTags,
       'I look.\n\n<tool_call>\n<function=look_up>\n<parameter=city>\nNew <b>\nYork\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>',
       'I look.',
       [['look_up', { city: 'New <b>\nYork', days: 2 }]],
     ],
     [
       'digits that are a text, and a call without arguments',
-      functions,
+      functionTags,
       '<tool_call>\n<function=look_up>\n<parameter=city>\n7\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=clock>\n</function>\n</tool_call>',
       '',
       [
@@ -139,35 +113,35 @@ describe.each([
     ],
     [
       'what the tool says nothing of',
-      functions,
+      functionTags,
       '<tool_call><function=clock><parameter=at>{"h": 7}</parameter><parameter=zone>CET</parameter></function></tool_call>ok',
       'ok',
       [['clock', { at: { h: 7 }, zone: 'CET' }]],
     ],
     [
       'tags without their end',
-      functions,
+      functionTags,
       '<tool_call>\n<function=look_up>\n<parameter=city>\nOslo\n</parameter>\n</function>',
       '',
       [['look_up', { city: 'Oslo' }]],
     ],
     [
       'a tag that was forgotten',
-      functions,
+      functionTags,
       'I look.\n<function=look_up>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>',
       'I look.',
       [['look_up', { city: 'Oslo' }]],
     ],
     [
       'both tags forgotten',
-      functions,
+      functionTags,
       '<function=look_up><parameter=city>Oslo</parameter></function>',
       '',
       [['look_up', { city: 'Oslo' }]],
     ],
     [
       'keys and values in tags',
-      pairs,
+      argumentPairs,
       '<tool_call>look_up\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n</tool_call><tool_call>clock</tool_call>',
       '',
       [
@@ -200,7 +174,7 @@ describe.each([
   });
 
   test('what names no tool is not held back', () => {
-    const reader = new ToolReader(functions, offered);
+    const reader = new ToolReader(functionTags, offered);
     const said = cut('Write <tool_call>\n<function=other>, then go on').flatMap((piece) => reader.push(piece));
     expect(said.map((part) => (part.type === 'text' ? part.text : '')).join('')).toMatch(/other>, then go on$/);
   });
@@ -212,11 +186,11 @@ describe.each([
     ['JSON for the reader', bare, '{"city": "Oslo"} is it.'],
     ['text', bare, 'Well, {"name": "look_up", "parameters": {}}'],
     ['blank space', tagged, ' a  b \n'],
-    ['another function', functions, '<tool_call>\n<function=other>\n</function>\n</tool_call>'],
-    ['JSON where tags are meant', functions, '<tool_call>\n{"name": "clock"}\n</tool_call>'],
+    ['another function', functionTags, '<tool_call>\n<function=other>\n</function>\n</tool_call>'],
+    ['JSON where tags are meant', functionTags, '<tool_call>\n{"name": "clock"}\n</tool_call>'],
     ['an unknown tool between quotes', quoted, '<|tool_call>call:other{a:1}<tool_call|>'],
     ['something else in its marks', quoted, '<|tool_call>ring:look_up{a:1}<tool_call|>'],
-    ['an unfinished tag', functions, 'a <tool_call> of <b>'],
+    ['an unfinished tag', functionTags, 'a <tool_call> of <b>'],
   ])('%s stays text', (_what, form, text) => {
     expect(read(form, cut(text))).toEqual({ text, calls: [] });
   });
